@@ -1,0 +1,59 @@
+// Use cases of payments: create, read, and what a payer does on the checkout.
+//
+// Each change is a struct that starts with its job. The caller fills the input, calls the _start function and is told by
+// `job.done` (from the writer's thread: only hand the result on there). Everything in it belongs to the caller's arena.
+#pragma once
+#include "core/create_request.h"
+#include "core/project.h"
+#include "flow/env.h"
+
+// Reads a payment by its public number together with its project. ERR_NO_PAYMENT.
+enum err flow_payment_find(struct env *env, struct arena *a, int64_t id, struct payment *payment, struct project *project);
+
+struct flow_create {
+  struct job job;
+  struct env *env;
+  // input
+  const struct project *project;
+  bool is_test;
+  struct create_request request;
+  // result
+  struct payment payment;
+  bool replayed;
+  int64_t now_us;
+  // inside
+  struct payment old; // what the order had before
+  struct payment_draft *draft;
+};
+enum err flow_create_start(struct env *env, struct arena *a, struct flow_create *f) MUST_CHECK;
+
+// What happens to one payment from outside the chain.
+enum payment_action {
+  ACTION_EXTEND,        // payer: more time, once
+  ACTION_CANCEL,        // payer: cancelled on the checkout
+  ACTION_TEST_PAY,      // test mode: exactly the rest
+  ACTION_TEST_UNDERPAY, // half of it
+  ACTION_TEST_OVERPAY,  // 1.00 more
+  ACTION_TEST_LATE,     // expire, then pay
+  ACTION_TEST_EXPIRE,
+};
+bool payment_action_parse(struct str name, enum payment_action *out); // "pay", "underpay", … of POST /pay/test
+
+struct flow_action {
+  struct job job;
+  struct env *env;
+  // input
+  int64_t id; // public number
+  enum payment_action action;
+  // result
+  struct payment payment; // as it is after the change
+  struct project project;
+  // inside
+  int64_t now_us;
+};
+// Results: ERR_NO_PAYMENT, also for a test action on what is not a test payment of a project in Test mode; ERR_MOVE.
+enum err flow_action_start(struct env *env, struct arena *a, struct flow_action *f) MUST_CHECK;
+
+// Test payments past their end become expired, reservations past their quarantine are released. Returns how many were
+// handled; call again while that is `limit`. For the expiry worker.
+int flow_sweep(struct env *env, struct arena *a, int limit);

@@ -1,0 +1,78 @@
+// A use case on its way through the database.
+//
+// A job runs in rounds, so that both engines can run many at once: each call of `step` queues the statements of one round
+// with job_op() and returns; when it is called again their rows are there. A step that queues nothing ends the job. On
+// SQLite the statements of a round run at once, on PostgreSQL the rounds of a whole batch travel together.
+//
+// Contract of `step`: it reads, decides purely, and only then writes. It may run again from round 0 (the batch was rolled
+// back), so it changes nothing outside its own job and arena. What the outside must learn is told in `committed`, which runs
+// once, after the commit, only when the job succeeded. A step that returns an error gives up: nothing it wrote remains.
+#pragma once
+#include "core/err.h"
+#include "store/queries.h"
+
+enum val_type { VAL_NULL, VAL_INT, VAL_TEXT, VAL_BLOB };
+
+struct val {
+  enum val_type type;
+  int64_t i;
+  struct str s;
+};
+
+static inline struct val v_int(int64_t i) {
+  return (struct val){VAL_INT, i, STR_NONE};
+}
+static inline struct val v_text(struct str s) { // absent gives NULL
+  return (struct val){s.p ? VAL_TEXT : VAL_NULL, 0, s};
+}
+static inline struct val v_blob(struct str s) {
+  return (struct val){s.p ? VAL_BLOB : VAL_NULL, 0, s};
+}
+static inline struct val v_null(void) {
+  return (struct val){VAL_NULL, 0, STR_NONE};
+}
+static inline struct val v_int_or_null(int64_t i) { // 0 gives NULL
+  return i ? v_int(i) : v_null();
+}
+
+enum { OP_PARAMS_MAX = 32, JOB_OPS_MAX = 16 };
+
+struct rows {
+  int n, cols;
+  struct val *v; // row by row, in the job's arena
+};
+
+struct op {
+  enum query query;
+  int n_params;
+  struct val *params;
+  struct rows rows; // the result, there in the next round
+};
+
+struct job {
+  enum err (*step)(struct job *j);
+  void (*committed)(struct job *j); // may be NULL
+  void (*done)(struct job *j);      // told once, whatever came of it; may be NULL
+  struct arena *arena;
+  void *user; // the caller's
+  enum err result;
+  int round;
+  // the runner's
+  int n_ops;
+  bool wrote;
+  struct op *ops[JOB_OPS_MAX];
+  struct job *next;
+};
+
+// Queues a statement of this round; parameters in the order of $1, $2, …
+void job_ops(struct job *j, enum query q, int n, const struct val *params);
+#define JOB_OP(j, q, ...)                                                                                     \
+  job_ops((j), (q), (int)(sizeof((struct val[]){__VA_ARGS__}) / sizeof(struct val)), (struct val[]){__VA_ARGS__})
+
+// Result of the i-th statement of the round before.
+static inline const struct rows *job_rows(const struct job *j, int i) {
+  return &j->ops[i]->rows;
+}
+static inline const struct val *rows_at(const struct rows *r, int row) {
+  return r->v + row * r->cols;
+}

@@ -1,0 +1,42 @@
+// The database: one writer with group commit, any number of readers.
+//
+// Who owns what: a job and its arena belong to the caller until `done` has been called. All functions may be called from any
+// thread unless said otherwise.
+#pragma once
+#include "base/world.h"
+#include "store/job.h"
+
+struct store;
+struct reader;
+
+struct store_options {
+  const char *path;     // database file
+  const char *vfs;      // SQLite VFS to use; NULL: the system's
+  int batch_max;        // jobs in one commit; 0: the default
+  int queue_max;        // waiting jobs before ERR_BUSY; 0: the default
+  const struct world *world;
+};
+
+// Opens or creates, upgrades an older schema (after a copy beside it: PATH.before-N). NULL: error says why.
+struct store *store_open(const struct store_options *o, char *error, size_t error_size);
+void store_close(struct store *s); // the writer must be stopped
+
+bool store_writer_start(struct store *s);
+void store_writer_stop(struct store *s); // runs what is queued, then returns
+
+// Queues a job for the writer. ERR_BUSY when the queue is full: `done` is not called then.
+enum err store_submit(struct store *s, struct job *j) MUST_CHECK;
+
+// Runs a job to its end on the calling thread: through the writer where it runs, directly otherwise. Returns j->result.
+enum err store_call(struct store *s, struct job *j);
+
+// Runs jobs in one transaction on the calling thread; the writer must not run (simulator, command line).
+void store_run_batch(struct store *s, struct job **jobs, size_t n);
+
+// Runs a job that only reads, on a read connection of the calling thread.
+enum err store_read(struct store *s, struct job *j);
+
+// A consistent copy of the whole database into a new file.
+enum err store_backup(struct store *s, const char *path, char *error, size_t error_size);
+
+int64_t store_queue_length(const struct store *s);

@@ -74,6 +74,17 @@ $(B)/test/%: test/unit/%.c $(B)/libcryptopay.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcryptopay.a $(LIBS) -lcmocka
 
+# Load generator and baselines of `make bench` (test/bench/bench.mjs).
+BENCH := $(patsubst test/bench/%.c,$(B)/bench/%,$(wildcard test/bench/*.c))
+.PHONY: bench bench-tools
+bench-tools: $(BENCH)
+bench: all bench-tools
+	node test/bench/bench.mjs
+
+$(B)/bench/%: test/bench/%.c $(B)/libcryptopay.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcryptopay.a $(LIBS)
+
 clean:
 	rm -rf build
 

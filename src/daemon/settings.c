@@ -1,0 +1,292 @@
+#include "daemon/settings.h"
+#include "base/bug.h"
+#include "base/ini.h"
+#include "base/nearest.h"
+#include "daemon/settings_check.h"
+#include "daemon/settings_table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char env_prefix[] = "CRYPTOPAY_";
+
+const struct setting_row settings_table[SETTINGS] = {
+#define X(name, kind, fallback, least, most, check, word, help)                                              \
+  {#name, KIND_##kind, fallback, least, most, check, word, help},
+    SETTINGS_LIST(X)
+#undef X
+};
+
+// What is being put together, and the values as text until all are known.
+struct loading {
+  struct arena *arena;
+  struct str *error;
+  struct str value[SETTINGS];
+  enum setting_source source[SETTINGS];
+  int line[SETTINGS];
+};
+
+#define FAIL(l, ...) (*(l)->error = str_printf((l)->arena, __VA_ARGS__), false)
+
+const char *settings_flag_name(struct arena *a, enum setting i) {
+  char *name = str_c(a, str_of(settings_table[i].name));
+  for (char *c = name; *c; c++)
+    if (*c == '_')
+      *c = '-';
+  return name;
+}
+
+// The name with '-' or capitals made '_' and small: "base-url" and "BASE_URL" are base_url.
+static struct str as_key(struct arena *a, struct str name) {
+  char *key = str_c(a, name);
+  for (char *c = key; *c; c++) {
+    if (*c == '-')
+      *c = '_';
+    if (*c >= 'A' && *c <= 'Z')
+      *c = (char)(*c + ('a' - 'A'));
+  }
+  return (struct str){key, name.n};
+}
+
+static int find(struct str key) {
+  for (int i = 0; i < SETTINGS; i++)
+    if (str_eqc(key, settings_table[i].name))
+      return i;
+  return -1;
+}
+
+static const char *nearest_key(struct str key) {
+  const char *names[SETTINGS];
+  for (int i = 0; i < SETTINGS; i++)
+    names[i] = settings_table[i].name;
+  const char *best = nearest(key, names, SETTINGS);
+  return best ? best : settings_table[0].name;
+}
+
+static int find_flag(struct str name) {
+  for (int i = 0; i < SETTINGS; i++) {
+    const char *key = settings_table[i].name;
+    size_t k = 0;
+    while (k < name.n && key[k] && (key[k] == '_' ? '-' : key[k]) == name.p[k])
+      k++;
+    if (k == name.n && !key[k])
+      return i;
+  }
+  return -1;
+}
+
+bool settings_is_flag(struct str name) {
+  return find_flag(name) >= 0;
+}
+
+bool settings_parse_switch(struct str text, bool *out) {
+  static const char *const yes[] = {"yes", "1", "on", "true"}, *const no[] = {"no", "0", "off", "false"};
+  for (int i = 0; i < 4; i++) {
+    if (str_eqc(text, yes[i]) || str_eqc(text, no[i])) {
+      *out = str_eqc(text, yes[i]);
+      return true;
+    }
+  }
+  return false;
+}
+
+static void take(struct loading *l, int i, struct str value, enum setting_source source) {
+  l->value[i] = value;
+  l->source[i] = source;
+}
+
+static bool take_flags(struct loading *l, const struct settings_input *in) {
+  for (size_t f = 0; f < in->n_flags; f++) {
+    int i = find_flag(in->flags[f].name);
+    BUG_IF(i < 0, "callers ask settings_is_flag() first");
+    take(l, i, in->flags[f].value, FROM_FLAG);
+  }
+  return true;
+}
+
+static char *upper(struct arena *a, const char *name) {
+  char *p = str_c(a, str_of(name));
+  for (char *c = p; *c; c++)
+    if (*c >= 'a' && *c <= 'z')
+      *c = (char)(*c - ('a' - 'A'));
+  return p;
+}
+
+static bool take_environment(struct loading *l, char *const *environment) {
+  struct str prefix = STR("CRYPTOPAY_");
+  for (char *const *e = environment; *e; e++) {
+    const char *eq = strchr(*e, '=');
+    if (!eq || !str_starts(str_of(*e), prefix))
+      continue;
+    struct str name = {*e + prefix.n, (size_t)(eq - *e) - prefix.n};
+    struct str key = as_key(l->arena, name);
+    int i = find(key);
+    if (i < 0 || !str_eqc(name, upper(l->arena, settings_table[i].name)))
+      return FAIL(l, "environment: unknown setting %s%.*s; did you mean %s%s?", env_prefix, STR_FMT(name),
+                  env_prefix, upper(l->arena, nearest_key(key)));
+    if (l->source[i] == FROM_DEFAULT)
+      take(l, i, str_of(eq + 1), FROM_ENVIRONMENT);
+  }
+  return true;
+}
+
+static bool read_file(struct loading *l, const char *path, struct str *text) {
+  char *p = arena_alloc(l->arena, SETTINGS_FILE_MAX + 1);
+  size_t n = 0;
+  ssize_t got = 1;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return FAIL(l, "%s: %s", path, strerror(errno));
+  while (got > 0 && n <= SETTINGS_FILE_MAX) {
+    got = read(fd, p + n, SETTINGS_FILE_MAX + 1 - n);
+    n += got > 0 ? (size_t)got : 0;
+  }
+  int why = got < 0 ? errno : 0;
+  close(fd);
+  if (why)
+    return FAIL(l, "%s: %s", path, strerror(why));
+  if (n > SETTINGS_FILE_MAX)
+    return FAIL(l, "%s: too large for a file of settings", path);
+  *text = (struct str){p, n};
+  return true;
+}
+
+static bool take_pair(struct loading *l, const char *path, int line, struct str key, struct str value,
+                      bool seen[SETTINGS]) {
+  int i = find(key);
+  if (i < 0)
+    return FAIL(l, "%s:%d: unknown setting \"%.*s\"; did you mean \"%s\"?", path, line, STR_FMT(key),
+                nearest_key(key));
+  if (i == SETTING_config)
+    return FAIL(l, "%s:%d: a file of settings cannot name another one", path, line);
+  if (seen[i])
+    return FAIL(l, "%s:%d: \"%s\" stands in this file twice", path, line, settings_table[i].name);
+  seen[i] = true;
+  if (l->source[i] == FROM_DEFAULT) {
+    take(l, i, str_copy(l->arena, value), FROM_FILE);
+    l->line[i] = line;
+  }
+  return true;
+}
+
+static bool take_file(struct loading *l) {
+  struct str text, key, value;
+  const char *why = NULL;
+  bool seen[SETTINGS] = {0};
+  struct ini ini;
+  if (l->value[SETTING_config].n == 0)
+    return true;
+  const char *path = str_c(l->arena, l->value[SETTING_config]);
+  if (!read_file(l, path, &text))
+    return false;
+  ini_init(&ini, text);
+  for (;;) {
+    enum ini_result r = ini_next(&ini, &key, &value, &why);
+    if (r == INI_END)
+      return true;
+    if (r == INI_ERROR)
+      return FAIL(l, "%s:%d: %s", path, ini.line, why);
+    if (!take_pair(l, path, ini.line, key, value, seen))
+      return false;
+  }
+}
+
+// How the operator wrote it, for errors.
+static const char *spelling(struct loading *l, int i) {
+  struct arena *a = l->arena;
+  struct str file = l->value[SETTING_config];
+  switch (l->source[i]) {
+  case FROM_DEFAULT:
+  case FROM_FILE:
+    return str_printf(a, "%.*s:%d: %s", STR_FMT(file), l->line[i], settings_table[i].name).p;
+  case FROM_ENVIRONMENT:
+    return str_printf(a, "%s%s", env_prefix, upper(a, settings_table[i].name)).p;
+  case FROM_FLAG:
+    return str_printf(a, "--%s", settings_flag_name(a, (enum setting)i)).p;
+  }
+  BUG("no such source");
+}
+
+static bool as_text(struct loading *l, int i, const char **out) {
+  const struct setting_row *row = &settings_table[i];
+  const char *why = row->check ? row->check(l->value[i]) : NULL;
+  if (why)
+    return FAIL(l, "%s: %s", spelling(l, i), why);
+  *out = str_c(l->arena, l->value[i]);
+  return true;
+}
+
+static bool as_number(struct loading *l, int i, int64_t *out) {
+  const struct setting_row *row = &settings_table[i];
+  if (!str_to_i64(l->value[i], out) || *out < row->least || *out > row->most)
+    return FAIL(l, "%s: expected a number from %lld to %lld", spelling(l, i), (long long)row->least,
+                (long long)row->most);
+  return true;
+}
+
+static bool as_switch(struct loading *l, int i, bool *out) {
+  return settings_parse_switch(l->value[i], out) || FAIL(l, "%s: expected yes or no", spelling(l, i));
+}
+
+static bool convert_all(struct loading *l, struct settings *s) {
+#define CONVERT_TEXT   as_text
+#define CONVERT_NUMBER as_number
+#define CONVERT_SWITCH as_switch
+#define X(name, kind, ...)                                                                                   \
+  if (!CONVERT_##kind(l, SETTING_##name, &s->name))                                                          \
+    return false;
+  SETTINGS_LIST(X)
+#undef X
+  memcpy(s->source, l->source, sizeof s->source);
+  memcpy(s->line, l->line, sizeof s->line);
+  return true;
+}
+
+// Where none is given, people on this machine open the place where it listens; a wildcard is not a place.
+static struct str default_base_url(struct arena *a, struct str listen) {
+  struct str host;
+  int64_t port;
+  bool good = host_port_split(listen, &host, &port);
+  BUG_IF(!good, "checked before");
+  bool wildcard = str_eqc(host, "0.0.0.0") || str_eqc(host, "[::]");
+  return str_printf(a, "http://%.*s:%d", STR_FMT(wildcard ? STR("localhost") : host), (int)port);
+}
+
+static bool derive(struct loading *l, struct settings *s) {
+  struct str given = str_of(s->base_url);
+  if (given.n == 0)
+    given = default_base_url(l->arena, str_of(s->listen));
+  const char *why = base_url_parse(given, l->arena, &s->base);
+  if (why)
+    return FAIL(l, "%s: %s", spelling(l, SETTING_base_url), why);
+  static const char *const levels[] = {"debug", "info", "warn", "error"};
+  for (int i = 0; i < 4; i++)
+    if (strcmp(s->log_level, levels[i]) == 0)
+      s->level = (enum log_level)i;
+  s->base_url = s->base.text.p;
+  return true;
+}
+
+bool settings_load(struct settings *s, struct arena *a, const struct settings_input *in, struct str *error) {
+  struct loading l = {.arena = a, .error = error};
+  for (int i = 0; i < SETTINGS; i++)
+    l.value[i] = str_of(settings_table[i].fallback);
+  *s = (struct settings){0};
+  return take_flags(&l, in) && take_environment(&l, in->environment) && take_file(&l) && convert_all(&l, s) &&
+         derive(&l, s);
+}
+
+void settings_warn(const struct settings *s) {
+  if (!s->base.https && !s->base.loopback)
+    LOG(WARN, "base_url is plain http: payers and API keys are not protected, put a TLS proxy in front",
+        LOG_S("base_url", s->base.text));
+  if (s->allow_private_webhooks)
+    LOG(WARN,
+        "allow_private_webhooks is on: webhooks may reach this machine and private networks, never use "
+        "this in production",
+        LOG_I("allow_private_webhooks", 1));
+  if (!s->rate_limit)
+    LOG(WARN, "rate_limit is off: for load tests only", LOG_I("rate_limit", 0));
+}

@@ -1,0 +1,94 @@
+// Everything that an operator can set, in one table. A setting x_y is the key x_y in the INI file,
+// CRYPTOPAY_X_Y in the environment and --x-y on the command line; the command line wins over the environment,
+// that over the file, that over the default. An unknown name is an error in all three.
+#pragma once
+#include "base/log.h"
+#include "daemon/base_url.h"
+
+// X(name, type, default, least, most, check, word for the value, help)
+// Types: TEXT (a path, an address; empty = not set), NUMBER (least..most), SWITCH (yes/no).
+#define SETTINGS_LIST(X)                                                                                     \
+  X(data, TEXT, "./cryptopay-data", 0, 0, check_some, "DIR",                                                 \
+    "folder of the database, the control socket and secret.key")                                             \
+  X(config, TEXT, "", 0, 0, NULL, "FILE", "INI file with settings (not possible inside of one)")             \
+  X(secret_key_file, TEXT, "", 0, 0, NULL, "FILE",                                                           \
+    "key that seals the secrets in the database; default: secret.key in the data folder")                    \
+  X(listen, TEXT, "127.0.0.1:8080", 0, 0, check_listen, "HOST:PORT",                                         \
+    "where the API and the checkout are served")                                                             \
+  X(base_url, TEXT, "", 0, 0, NULL, "URL",                                                                   \
+    "how browsers and shops reach this server, a path prefix included; default: http:// and `listen`")       \
+  X(ops_listen, TEXT, "", 0, 0, check_ops_listen, "HOST:PORT",                                               \
+    "where /livez, /readyz, /healthz and /metrics are served; default: nowhere")                             \
+  X(trusted_proxies, TEXT, "", 0, 0, check_networks, "LIST",                                                 \
+    "addresses or networks, with commas, whose X-Forwarded-For is believed")                                 \
+  X(http_threads, NUMBER, "0", 0, 64, NULL, "N", "threads that serve requests; 0: one per core")             \
+  X(rate_limit, SWITCH, "yes", 0, 0, NULL, "yes|no", "limits on requests; switch off for load tests only")   \
+  X(rate_per_key, NUMBER, "100", 1, 1000000, NULL, "N", "requests per second for one API key")               \
+  X(rate_per_address, NUMBER, "20", 1, 1000000, NULL, "N",                                                   \
+    "requests per second for one client address without a valid key")                                        \
+  X(webhook_concurrency, NUMBER, "64", 1, 1024, NULL, "N", "webhooks sent at the same time")                 \
+  X(webhook_per_host, NUMBER, "4", 1, 64, NULL, "N", "of these, to one host")                                \
+  X(webhook_ports, TEXT, "443,80,8443", 0, 0, check_ports, "LIST", "ports that webhooks may be sent to")     \
+  X(allow_http_webhooks, SWITCH, "no", 0, 0, NULL, "yes|no", "webhooks may go to http:// URLs too")          \
+  X(allow_private_webhooks, SWITCH, "no", 0, 0, NULL, "yes|no",                                              \
+    "webhooks may go to this machine and private networks, any port, http too; for development only")        \
+  X(commit_batch, NUMBER, "256", 1, 4096, NULL, "N",                                                         \
+    "changes written in one commit at most; 1: each its own")                                                \
+  X(write_queue, NUMBER, "4096", 1, 65536, NULL, "N",                                                        \
+    "changes that may wait before requests are answered 503")                                                \
+  X(stop_grace_s, NUMBER, "20", 0, 600, NULL, "SECONDS", "how long running requests may take after SIGTERM") \
+  X(log_level, TEXT, "info", 0, 0, check_log_level, "LEVEL", "debug, info, warn or error")
+
+typedef const char *setting_TEXT;
+typedef int64_t setting_NUMBER;
+typedef bool setting_SWITCH;
+
+enum setting {
+#define X(name, ...) SETTING_##name,
+  SETTINGS_LIST(X)
+#undef X
+      SETTINGS
+};
+
+enum setting_source { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_FLAG };
+
+struct settings {
+#define X(name, type, ...) setting_##type name;
+  SETTINGS_LIST(X)
+#undef X
+  enum setting_source source[SETTINGS];
+  int line[SETTINGS];   // in the file, where the source is FROM_FILE
+  struct base_url base; // from base_url, or made from `listen`
+  enum log_level level; // from log_level
+};
+
+struct setting_flag {
+  struct str name; // as typed, without "--"
+  struct str value;
+};
+
+struct settings_input {
+  const struct setting_flag *flags;
+  size_t n_flags;
+  char *const *environment; // "NAME=value" lines, ends with NULL
+};
+
+enum { SETTINGS_FILE_MAX = 1 << 20 }; // bytes of an INI file
+
+// Everything read and checked. Texts belong to the arena. False: *error says what is wrong, and where.
+bool settings_load(struct settings *s, struct arena *a, const struct settings_input *in, struct str *error);
+
+// Is this the name of a setting, written as a flag ("base-url")?
+bool settings_is_flag(struct str name);
+// "yes", "no", "1", "0", "on", "off", "true", "false".
+bool settings_parse_switch(struct str text, bool *out);
+
+// The name as a flag without "--".
+const char *settings_flag_name(struct arena *a, enum setting i);
+
+void settings_help(struct buf *out);    // for serve --help
+void settings_example(struct buf *out); // an INI file with every setting, commented out
+void settings_print(const struct settings *s, struct buf *out);      // value and source of each, a line each
+void settings_print_json(const struct settings *s, struct buf *out); // the same, one object a line
+// What an operator must be told loudly at the start; logged.
+void settings_warn(const struct settings *s);

@@ -1,0 +1,225 @@
+// Settings: where a value comes from, what is refused and how, and that the example file names every key.
+#include "daemon/settings_table.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct arena arena;
+static struct settings s;
+static struct str error;
+static char file[] = "/tmp/settings-test-XXXXXX";
+
+static int set_up(void **state) {
+  (void)state;
+  arena_init(&arena, 64 << 20);
+  int fd = mkstemp(file);
+  close(fd);
+  return fd < 0;
+}
+
+static int tear_down(void **state) {
+  (void)state;
+  arena_free(&arena);
+  return unlink(file);
+}
+
+static void write_file(const char *text) {
+  FILE *f = fopen(file, "w");
+  assert_non_null(f);
+  fputs(text, f);
+  fclose(f);
+}
+
+static bool load(const struct setting_flag *flags, size_t n, char *const *environment) {
+  static char *const nothing[] = {NULL};
+  struct settings_input in = {flags, n, environment ? environment : nothing};
+  error = STR_NONE;
+  return settings_load(&s, &arena, &in, &error);
+}
+
+static bool load_flag(const char *name, const char *value) {
+  struct setting_flag flag = {str_of(name), str_of(value)};
+  return load(&flag, 1, NULL);
+}
+
+static bool load_file(const char *text) {
+  write_file(text);
+  return load_flag("config", file);
+}
+
+static void says(const char *part) {
+  if (!error.p || !memmem(error.p, error.n, part, strlen(part)))
+    fail_msg("\"%s\" is not in \"%.*s\"", part, STR_FMT(error));
+}
+
+static void defaults(void **state) {
+  (void)state;
+  assert_true(load(NULL, 0, NULL));
+  assert_string_equal(s.data, "./cryptopay-data");
+  assert_string_equal(s.listen, "127.0.0.1:8080");
+  assert_string_equal(s.base_url, "http://127.0.0.1:8080");
+  assert_true(s.rate_limit);
+  assert_false(s.allow_private_webhooks);
+  assert_int_equal(s.level, LOG_INFO);
+  assert_int_equal(s.source[SETTING_listen], FROM_DEFAULT);
+}
+
+static void flag_then_environment_then_file(void **state) {
+  (void)state;
+  write_file("listen = 127.0.0.1:1\nrate_per_key = 1\nwebhook_per_host = 7\n");
+  struct setting_flag flags[] = {{STR("config"), str_of(file)}, {STR("listen"), STR("127.0.0.1:3")}};
+  char *environment[] = {(char *)"CRYPTOPAY_LISTEN=127.0.0.1:2", (char *)"CRYPTOPAY_RATE_PER_KEY=2",
+                         (char *)"HOME=/", NULL};
+  assert_true(load(flags, 2, environment));
+  assert_string_equal(s.listen, "127.0.0.1:3");
+  assert_int_equal(s.source[SETTING_listen], FROM_FLAG);
+  assert_int_equal(s.rate_per_key, 2);
+  assert_int_equal(s.source[SETTING_rate_per_key], FROM_ENVIRONMENT);
+  assert_int_equal(s.webhook_per_host, 7);
+  assert_int_equal(s.source[SETTING_webhook_per_host], FROM_FILE);
+  assert_int_equal(s.line[SETTING_webhook_per_host], 3);
+}
+
+static void unknown_names_the_nearest(void **state) {
+  (void)state;
+  assert_false(load_file("\nlisen = x\n"));
+  says(":2: unknown setting \"lisen\"; did you mean \"listen\"?");
+  char *environment[] = {(char *)"CRYPTOPAY_BASEURL=x", NULL};
+  assert_false(load(NULL, 0, environment));
+  says("did you mean CRYPTOPAY_BASE_URL?");
+  char *small[] = {(char *)"CRYPTOPAY_listen=127.0.0.1:9", NULL};
+  assert_false(load(NULL, 0, small));
+  says("did you mean CRYPTOPAY_LISTEN?");
+  assert_true(settings_is_flag(STR("base-url")));
+  assert_false(settings_is_flag(STR("base_url")));
+  assert_false(settings_is_flag(STR("base-ur")));
+  assert_false(settings_is_flag(STR("base-urls")));
+}
+
+static void wrong_values_say_where(void **state) {
+  (void)state;
+  assert_false(load_file("# one\nrate_limit = perhaps\n"));
+  says(":2: rate_limit: expected yes or no");
+  assert_false(load_flag("rate-per-key", "0"));
+  says("--rate-per-key: expected a number from 1 to");
+  char *environment[] = {(char *)"CRYPTOPAY_LOG_LEVEL=loud", NULL};
+  assert_false(load(NULL, 0, environment));
+  says("CRYPTOPAY_LOG_LEVEL: expected debug");
+  static const char *const wrong[][2] = {{"listen", "8080"},
+                                         {"listen", "a:0"},
+                                         {"listen", ""},
+                                         {"trusted-proxies", "10/8"},
+                                         {"trusted-proxies", "10.0.0.0/33"},
+                                         {"webhook-ports", "443,70000"},
+                                         {"webhook-ports", ""},
+                                         {"data", ""},
+                                         {"http-threads", "-1"}};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+    if (load_flag(wrong[i][0], wrong[i][1]))
+      fail_msg("accepted %s = %s", wrong[i][0], wrong[i][1]);
+  assert_true(load_flag("trusted-proxies", "10.0.0.0/8, ::1,fd00::/8"));
+  assert_false(load_file("listen = 127.0.0.1:1\nlisten = 127.0.0.1:2\n"));
+  says("twice");
+  assert_false(load_file("config = other\n"));
+  assert_false(load_flag("config", "/nowhere/at/all"));
+  says("/nowhere/at/all: No such file");
+}
+
+static void switches(void **state) {
+  (void)state;
+  static const char *const words[] = {"yes", "no", "1", "0", "on", "off", "true", "false"};
+  for (int i = 0; i < 8; i++) {
+    assert_true(load_flag("rate-limit", words[i]));
+    assert_int_equal(s.rate_limit, i % 2 == 0);
+  }
+}
+
+static void base_urls(void **state) {
+  (void)state;
+  static const char *const good[][4] = {
+      {"https://Pay.Example.com/", "https://pay.example.com", "pay.example.com", ""},
+      {"https://pay.example.com:443/gate/way//", "https://pay.example.com/gate/way", "pay.example.com",
+       "/gate/way"},
+      {"http://localhost:8080/Pay", "http://localhost:8080/Pay", "localhost:8080", "/Pay"},
+      {"HTTP://[::1]:80", "http://[::1]", "[::1]", ""},
+  };
+  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    assert_true(load_flag("base-url", good[i][0]));
+    assert_string_equal(s.base_url, good[i][1]);
+    assert_true(str_eqc(s.base.authority, good[i][2]));
+    assert_true(str_eqc(s.base.prefix, good[i][3]));
+    assert_int_equal(s.base.https, i < 2);
+    assert_int_equal(s.base.loopback, i >= 2);
+  }
+  static const char *const bad[] = {
+      "pay.example.com",    "ftp://a",       "https://",       "https://a?b",     "https://a/#b",
+      "https://u@a/",       "https://a:0/",  "http://",        "https://a:99999", "https://a//b",
+      "https://a/../b",     "https://a/b c", "https://[::g]/", "https:///path",   "https://a..b",
+      "https://a/%2e%2e/b", "https://.a",    "https://a:"};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    if (load_flag("base-url", bad[i]))
+      fail_msg("accepted %s", bad[i]);
+  assert_true(load_flag("listen", "0.0.0.0:81"));
+  assert_string_equal(s.base_url, "http://localhost:81");
+  assert_true(load_flag("base-url", "http://127.9.9.9"));
+  assert_true(s.base.loopback);
+  assert_true(load_flag("base-url", "http://127.0.0.1.example.com"));
+  assert_false(s.base.loopback);
+}
+
+static void all_are_shown_with_their_source(void **state) {
+  (void)state;
+  struct buf out;
+  buf_init(&out, &arena, 1 << 20);
+  assert_true(load_file("webhook_per_host = 5\n"));
+  settings_print(&s, &out);
+  settings_help(&out);
+  for (int i = 0; i < SETTINGS; i++) {
+    const char *flag = settings_flag_name(&arena, (enum setting)i);
+    assert_non_null(memmem(out.p, out.n, flag, strlen(flag)));
+    assert_non_null(memmem(out.p, out.n, settings_table[i].name, strlen(settings_table[i].name)));
+  }
+  struct str line = str_printf(&arena, "%s:1\n", file);
+  assert_non_null(memmem(out.p, out.n, line.p, line.n));
+}
+
+// dist/cryptopay.ini is what the program itself prints; it must also be loadable with every line switched on.
+static void example_file_is_up_to_date(void **state) {
+  (void)state;
+  struct buf out, live;
+  buf_init(&out, &arena, 1 << 20);
+  buf_init(&live, &arena, 1 << 20);
+  settings_example(&out);
+  char *have = arena_alloc(&arena, 1 << 16);
+  FILE *f = fopen("dist/cryptopay.ini", "r");
+  assert_non_null(f);
+  size_t n = fread(have, 1, (1 << 16) - 1, f);
+  fclose(f);
+  assert_true(str_eq((struct str){have, n}, buf_view(&out)));
+  for (size_t i = 0; i < out.n; i++)
+    if (!(out.p[i] == '#' && i + 1 < out.n && out.p[i + 1] != ' '))
+      buf_char(&live, out.p[i]);
+  assert_true(load_file(str_c(&arena, buf_view(&live))));
+  assert_int_equal(s.source[SETTING_log_level], FROM_FILE);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(defaults),
+      cmocka_unit_test(flag_then_environment_then_file),
+      cmocka_unit_test(unknown_names_the_nearest),
+      cmocka_unit_test(wrong_values_say_where),
+      cmocka_unit_test(switches),
+      cmocka_unit_test(base_urls),
+      cmocka_unit_test(all_are_shown_with_their_source),
+      cmocka_unit_test(example_file_is_up_to_date),
+  };
+  return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,10 +1,11 @@
 # make          builds build/cryptopay
 # make run      installs what is missing, builds, starts a demo gateway
 # make test     installs what is missing, builds, runs every test
-# make help     lists the other targets
+# make help     lists all targets
 
 CC ?= gcc
 VARIANT ?=
+comma := ,
 B := build$(if $(VARIANT),/$(VARIANT))
 
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wvla -Werror
@@ -13,7 +14,6 @@ OPT := -O2 -g $(if $(VARIANT),,-D_FORTIFY_SOURCE=3)
 SAN := $(if $(filter asan,$(VARIANT)),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 SAN += $(if $(filter tsan,$(VARIANT)),-fsanitize=thread)
 SAN += $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer-no-link$(comma)address$(comma)undefined -fno-sanitize-recover=all)
-comma := ,
 CFLAGS := -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARDEN) $(SAN) -Isrc -I$(B)/gen -MMD -MP
 LDFLAGS := $(SAN) -pie -Wl,-z,relro,-z,now -pthread
 LIBS := -lmicrohttpd -ljansson -lcurl -lsqlite3 -lsodium -lsecp256k1 -lqrencode -lidn2 -lpsl -lcrypto
@@ -29,7 +29,7 @@ OBJ := $(SRC:src/%.c=$(B)/obj/%.o) $(GEN:$(B)/gen/%.c=$(B)/obj/gen/%.o)
 CORE_OBJ := $(CORE_SRC:src/%.c=$(B)/obj/%.o)
 
 .PHONY: all clean
-all: $(B)/cryptopay
+all: $(B)/cryptopay $(B)/cryptopay-shop ## the gateway and the demo shop, in build/
 
 $(B)/cryptopay: $(B)/obj/daemon/main.o $(B)/libcryptopay.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -50,6 +50,11 @@ $(B)/obj/gen/%.o: $(B)/gen/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
 
+# A shop to try the gateway with: somebody else's program, so it shares no code with src/.
+$(B)/cryptopay-shop: $(wildcard demo/*.c) $(wildcard demo/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -Isrc -I$(B)/gen -MMD -MP,$(CFLAGS)) $(LDFLAGS) -o $@ $(wildcard demo/*.c) -lmicrohttpd -ljansson -lcurl -lcrypto
+
 # Files that live inside the binary.
 $(B)/tools/%: tools/%.c
 	@mkdir -p $(@D)
@@ -63,8 +68,8 @@ $(B)/gen/sql_files.c: $(B)/tools/embed $(sort $(wildcard sql/*.sql))
 # Unit tests: test/unit/core_*.c may link only base, wire and core.
 UNIT := $(patsubst test/unit/%.c,$(B)/test/%,$(wildcard test/unit/*.c))
 .PHONY: unit
-unit: $(UNIT)
-	@set -e; for t in $(UNIT); do echo "== $$t"; $$t; done
+unit: $(UNIT) ## unit tests
+	@set -e; for t in $(UNIT); do echo "== $$t"; $(RUNNER) $$t; done
 
 $(B)/test/core_%: test/unit/core_%.c $(B)/libcore.a
 	@mkdir -p $(@D)
@@ -85,7 +90,52 @@ $(B)/bench/%: test/bench/%.c $(B)/libcryptopay.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcryptopay.a $(LIBS)
 
-clean:
+# What `make test` runs, in this order. Each is a target of its own.
+TESTS := check unit asan e2e
+.PHONY: run test npm check format asan tsan e2e help install
+run: ## installs what is missing, builds, starts a demo gateway and shop
+	@tools/deps run
+	@$(MAKE) --no-print-directory -s all
+	@tools/demo
+
+test: ## installs what is missing, builds, runs every test and says how long each took
+	@tools/deps test
+	@$(MAKE) --no-print-directory -s -j2 all npm $(UNIT)
+	@MAKE="$(MAKE)" test/run $(TESTS)
+
+check: ## layers, style and layout of the sources
+	tools/check_includes --self-test
+	tools/check_includes
+	tools/check_style --self-test
+	tools/check_style
+
+format: ## lays all C files out by .clang-format
+	find src demo tools test -name '*.[ch]' ! -path '*/node_modules/*' | xargs clang-format-14 -i
+
+asan: ## unit tests under the address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory -s -j2 VARIANT=asan unit
+
+# The thread sanitizer needs the address layout that kernels gave before 2023.
+tsan: ## unit tests under the thread sanitizer
+	@$(MAKE) --no-print-directory -s -j2 VARIANT=tsan RUNNER="setarch -R" unit
+
+npm: test/node_modules/.package-lock.json
+test/node_modules/.package-lock.json: test/package.json test/package-lock.json
+	@npm ci --prefix test --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+E2E := $(wildcard test/e2e/*.test.mjs)
+e2e: all ## the binary from outside, against the API documentation
+	node --test $(E2E)
+
+PREFIX ?= /usr/local
+install: $(B)/cryptopay ## the binary below $(PREFIX); DESTDIR is respected
+	install -D -m 755 $(B)/cryptopay $(DESTDIR)$(PREFIX)/bin/cryptopay
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+clean: ## removes build/
 	rm -rf build
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

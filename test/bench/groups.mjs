@@ -1,0 +1,268 @@
+// What is measured: each group starts its subjects, samples them alternately and adds rows to the table.
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync, mkdirSync, cpSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  GATEWAY, SCRATCH, TOOLS, cli, freePort, freshDirectory, holdWaiting, load, makeProject, number, projectOf, residentMiB,
+  sleep, start, startGateway, startNginx,
+} from './lib.mjs';
+
+const MANY = 10000000; // stored payments of the large database
+const MANY_QUICK = 200000;
+const WAITING = 10000;
+
+let serial = 0; // makes the order ids of every sample its own
+
+function createLoad(server, project, { connections = 256, seconds, mode = 'test', ...more }) {
+  const { api_key: key, api_secret: secret } = project[mode];
+  const count = 40000 * (seconds + 1) * 2; // more than any machine of this kind answers
+  return load(server, { mode: 'create', connections, seconds, key, secret, count, 'order-prefix': `B${serial++}_`, ...more });
+}
+
+// A gateway on an empty database, for one sample.
+async function onEmpty(sample, { args = [], prepare } = {}) {
+  const data = freshDirectory('empty');
+  const project = makeProject(data);
+  prepare?.(data, project);
+  const server = await startGateway(data, args);
+  try {
+    return await sample(server, project);
+  } finally {
+    await server.stop();
+    rmSync(data, { recursive: true });
+  }
+}
+
+const fill = (data, ...args) => execFileSync(join(TOOLS, 'fill'), [data, ...args.map(String)], { stdio: 'inherit' });
+
+// A data folder with many payments that have ended. Filled once for each version of the schema, copied for each run.
+function manyStored(settings) {
+  const n = settings.full ? MANY : MANY_QUICK;
+  const version = JSON.parse(execFileSync(GATEWAY, ['version', '--json']).toString()).schema;
+  const kept = join(SCRATCH, `stored-${n}-schema-${version}`);
+  if (!existsSync(kept)) {
+    const data = freshDirectory('filling');
+    makeProject(data);
+    fill(data, '--stored', n);
+    renameSync(data, kept);
+  }
+  const data = freshDirectory('stored');
+  rmSync(data, { recursive: true });
+  cpSync(kept, data, { recursive: true });
+  return data;
+}
+
+const rate = (samples, median) => median(samples.map((s) => s.per_second));
+const perSecond = (v, text) => `${text(v)}/s`;
+
+function ratioRow({ rows, text, median }, name, samples, base, limits) {
+  const [a, b] = [rate(samples, median), rate(base, median)];
+  rows.push({ name, a: perSecond(a, text), b: perSecond(b, text), value: a / b, ...limits });
+}
+
+const median_of = (samples, field, median) => median(samples.map((s) => s[field]));
+
+async function creates(context) {
+  const { settings, interleave, rows, median, text } = context;
+  const seconds = settings.seconds;
+  const data = manyStored(settings);
+  const stored = await startGateway(data);
+  const { test } = projectOf(data);
+  const port = await freePort();
+  const parse = await start(join(TOOLS, 'parse_server'), [String(port), test.api_key, test.api_secret], port);
+  const sample = (server, project) => createLoad(server, project, { seconds });
+  const open = (n) => ({ prepare: (folder) => fill(folder, '--open', n) });
+  const s = await interleave({
+    empty: () => onEmpty(sample),
+    parse: () => sample(parse, { test }),
+    single: () => onEmpty(sample, { args: ['--commit-batch', '1'] }),
+    stored: () => sample(stored, { test }),
+    open10k: () => onEmpty(sample, open(10000)),
+    open1m: () => onEmpty(sample, open(settings.full ? 1000000 : 100000)),
+  });
+  await stored.stop();
+  await parse.stop();
+  ratioRow(context, 'signed durable creates, 256 connections ÷ verify and parse only', s.empty, s.parse, { atLeast: 0.55 });
+  ratioRow(context, 'the same ÷ one commit per request', s.empty, s.single, { atLeast: 6 });
+  const many = text(settings.full ? MANY : MANY_QUICK);
+  ratioRow(context, `with ${many} payments stored ÷ empty`, s.stored, s.empty, { atLeast: 0.7 });
+  ratioRow(context, 'with 10 000 open payments ÷ empty', s.open10k, s.empty, { atLeast: 0.95 });
+  const open1m = text(settings.full ? 1000000 : 100000);
+  ratioRow(context, `with ${open1m} open payments ÷ empty`, s.open1m, s.empty, { atLeast: 0.8 });
+  for (const [name, samples] of [['create', s.empty], ['verify and parse only', s.parse]])
+    rows.push({ name: `processor time per request: ${name}`, value: median_of(samples, 'server_cpu_ns', median) / 1000, unit: 'µs' });
+}
+
+async function latency({ settings, interleave, rows, median, text }) {
+  const { create } = await interleave({
+    create: () => onEmpty((server, project) => createLoad(server, project, { connections: 64, seconds: settings.seconds })),
+  });
+  const [p50, p99] = ['p50_us', 'p99_us'].map((f) => median_of(create, f, median));
+  const value = median(create.map((s) => s.p99_us / s.p50_us));
+  rows.push({ name: 'create, 64 connections: p99 ÷ p50', a: `${text(p99)} µs`, b: `${text(p50)} µs`, value, atMost: 5 });
+}
+
+// Live payments: an address is allocated and reserved for each.
+async function live({ settings, interleave, rows, median, text }) {
+  const { addresses, xpub } = JSON.parse(readFileSync('test/bench/addresses.json', 'utf8'));
+  const prepare = (args) => (data, project) => {
+    cli(data, ['address', ...args(String(project.app_id))]);
+    cli(data, ['project', 'set', String(project.app_id), '--mode', 'live']);
+  };
+  const sample = (more) => (server, project) =>
+    createLoad(server, project, { connections: 256, seconds: settings.seconds, mode: 'live', ...more });
+  const one = prepare((id) => ['add', id, addresses[0]]);
+  const pool = prepare((id) => ['add', id, ...addresses]);
+  const derived = prepare((id) => ['set-xpub', id, xpub]);
+  const s = await interleave({
+    one: () => onEmpty(sample({}), { prepare: one }),
+    pool: () => onEmpty(sample({}), { prepare: pool }),
+    same: () => onEmpty(sample({ amount: '50.00' }), { prepare: pool }),
+    derived: () => onEmpty(sample({}), { prepare: derived }),
+  });
+  const add = (name, samples) => {
+    rows.push({ name, a: `p50 ${text(median_of(samples, 'p50_us', median))} µs`, value: rate(samples, median), unit: '/s' });
+  };
+  add('live creates, one address, different amounts', s.one);
+  add(`live creates, ${addresses.length} addresses, different amounts`, s.pool);
+  add(`live creates, ${addresses.length} addresses, one amount`, s.same);
+  add('live creates, an address of its own each (xpub)', s.derived);
+}
+
+// Makes `n` payments and gives back a file with a URL of each.
+async function paymentUrls(server, project, n, path) {
+  const ids = join(SCRATCH, 'ids');
+  const { api_key: key, api_secret: secret } = project.test;
+  const more = { count: n, seconds: 30, 'warm-ms': 0, 'order-prefix': `U${serial++}_`, ids };
+  await load(server, { mode: 'create', connections: 64, key, secret, ...more });
+  const urls = join(SCRATCH, 'urls');
+  const lines = readFileSync(ids, 'utf8').trim().split('\n');
+  writeFileSync(urls, lines.map((id) => path(id) + '\n').join(''));
+  return urls;
+}
+
+const statusPath = (id) => `/api/payment-status.php?payment_id=${id}`;
+
+async function status(context) {
+  const { settings, interleave, rows, median } = context;
+  const { seconds } = settings;
+  const answer = `{"ok":true,"payment":{"payment_id":4503599627370495,"status":"pending","amount":"50.00","pay_amount":"50.013400","currency":"USDT","network":"TRC20","address":"TXk1gk9wA2oTVLmA2P3NqWhLg3gVZyS1aB","expires_at":"2026-07-01 18:30:00","is_test":false}}`;
+  const nginx = await startNginx(answer);
+  await onEmpty(async (server, project) => {
+    const urls = await paymentUrls(server, project, 100000, statusPath);
+    const get = (subject) => () => load(subject, { mode: 'get', connections: 64, seconds, urls });
+    const s = await interleave({ ours: get(server), nginx: get(nginx) });
+    ratioRow(context, 'payment-status ÷ nginx answering from memory', s.ours, s.nginx, { atLeast: 0.5 });
+    for (const [name, samples] of [['payment-status', s.ours], ['nginx', s.nginx]])
+      rows.push({ name: `processor time per request: ${name}`, value: median_of(samples, 'server_cpu_ns', median) / 1000, unit: 'µs' });
+  });
+  await nginx.stop();
+}
+
+// ---- webhooks ----
+
+async function sinkRate(port, count, send) {
+  const sink = spawn(join(TOOLS, 'sink'), [String(port), String(count)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let out = '';
+  sink.stdout.on('data', (d) => (out += d));
+  const ended = new Promise((done) => sink.once('close', done));
+  await sleep(50);
+  const stop = await send();
+  const timer = setTimeout(() => sink.kill('SIGTERM'), 60000);
+  await ended;
+  clearTimeout(timer);
+  await stop?.();
+  if (!out) throw new Error(`the receiver did not get ${count} webhooks within 60 s`);
+  return { per_second: Number(out) };
+}
+
+async function webhooks(context) {
+  const { settings, interleave } = context;
+  const count = settings.full ? 100000 : 20000;
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}/webhook`;
+  const env = { CRYPTOPAY_ALLOW_PRIVATE_WEBHOOKS: '1' };
+  const s = await interleave({
+    ours: async () => {
+      process.env.CRYPTOPAY_ALLOW_PRIVATE_WEBHOOKS = '1';
+      const data = freshDirectory('webhooks');
+      makeProject(data, { webhook: url });
+      fill(data, '--webhooks', count);
+      const result = await sinkRate(port, count, async () => (await startGateway(data, [], env)).stop);
+      rmSync(data, { recursive: true });
+      return result;
+    },
+    curl: () =>
+      sinkRate(port, count, () => {
+        const child = spawn(join(TOOLS, 'bare_curl'), [url, String(count)], { stdio: 'ignore' });
+        return () => child.kill('SIGTERM');
+      }),
+  });
+  ratioRow(context, 'webhooks delivered ÷ bare libcurl loop', s.ours, s.curl, { atLeast: 0.7 });
+}
+
+// ---- waiting checkouts ----
+
+async function waiting(context) {
+  const { settings, interleave, rows, text, median } = context;
+  const { seconds } = settings;
+  await onEmpty(async (server, project) => {
+    const urls = await paymentUrls(server, project, WAITING, (id) => `/pay/state?id=${id}&version=1&wait=1`);
+    const alone = residentMiB(server);
+    const held = await holdWaiting(server, WAITING, urls);
+    rows.push({ name: `${text(WAITING)} waiting checkouts: memory resident`, a: `before ${text(alone)} MiB`, value: residentMiB(server), unit: 'MiB', atMost: 150 });
+    await held.stop();
+    const other = join(SCRATCH, 'other');
+    writeFileSync(other, readFileSync(urls, 'utf8').replace(/^.*\?id=(\d+).*$/gm, (_, id) => statusPath(id)));
+    const get = () => load(server, { mode: 'get', connections: 64, seconds, urls: other });
+    const crowded = async (sample) => {
+      const crowd = await holdWaiting(server, WAITING, urls);
+      try {
+        return await sample();
+      } finally {
+        await crowd.stop();
+        await sleep(500);
+      }
+    };
+    const create = () => createLoad(server, project, { seconds });
+    const s = await interleave({
+      status: get, statusCrowded: () => crowded(get), create, createCrowded: () => crowded(create),
+    });
+    ratioRow(context, `payment-status with ${text(WAITING)} waiting ÷ without`, s.statusCrowded, s.status, {});
+    ratioRow(context, `creates with ${text(WAITING)} waiting ÷ without`, s.createCrowded, s.create, {});
+  });
+}
+
+// ---- start, memory, disk ----
+
+async function starting({ settings, interleave, rows, median, text }) {
+  const data = manyStored(settings);
+  const ready = async (server) => {
+    const result = { ms: server.startMs, mib: 0 };
+    await sleep(1000);
+    result.mib = residentMiB(server);
+    await server.stop();
+    return result;
+  };
+  const s = await interleave({
+    stored: async () => ready(await startGateway(data)),
+    empty: () => onEmpty(async (server) => ({ ms: server.startMs, mib: (await sleep(1000), residentMiB(server)) })),
+  });
+  const many = text(settings.full ? MANY : MANY_QUICK);
+  rows.push({ name: `start with ${many} payments stored`, a: `empty ${text(median_of(s.empty, 'ms', median))} ms`, value: median_of(s.stored, 'ms', median) / 1000, unit: 's', atMost: 2 });
+  rows.push({ name: 'idle, memory resident', a: `with ${many} stored ${text(median_of(s.stored, 'mib', median))} MiB`, value: median_of(s.empty, 'mib', median), unit: 'MiB', atMost: 32 });
+}
+
+async function disk({ interleave, rows, median }) {
+  mkdirSync(SCRATCH, { recursive: true });
+  const s = await interleave({
+    fsync: () => number('fsync', [SCRATCH, 1]),
+    one: () => number('sqlite_insert', [SCRATCH, 1, 1]),
+    many: () => number('sqlite_insert', [SCRATCH, 64, 1]),
+  });
+  rows.push({ name: 'disk: 4 KiB made durable (fdatasync)', value: median(s.fsync), unit: '/s' });
+  rows.push({ name: 'SQLite alone, a row and two indexes, a commit each', value: median(s.one), unit: '/s' });
+  rows.push({ name: 'SQLite alone, 64 rows a commit', value: median(s.many), unit: '/s' });
+}
+
+export const groups = { disk, creates, latency, live, status, webhooks, waiting, starting };

@@ -1,46 +1,54 @@
-// Fills a stopped gateway's database for the bench, straight in SQL: what the gateway itself would need half an hour for.
-// The data folder must have one project (app_id 1). Times are set so that nothing that is stored falls due during a run.
-// usage: fill DATA_FOLDER --stored N | --open N | --webhooks N
+// Fills a stopped gateway's database for the bench, straight in SQL: what the gateway itself would need half
+// an hour for. The data folder must have one project (app_id 1). Times are set so that nothing that is stored
+// falls due during a run. usage: fill DATA_FOLDER --stored N | --open N | --webhooks N
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NUMBERS "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) "
-#define NOW "(CAST(strftime('%s', 'now') AS INTEGER) * 1000000)"
-#define HOUR "3600000000"
+#define NOW     "(CAST(strftime('%s', 'now') AS INTEGER) * 1000000)"
+#define HOUR    "3600000000"
 
-#define ADD_PAYMENTS                                                                                          \
-  "INSERT INTO payments (id, project_id, is_test, order_id, amount, scale, pay_amount, received, status, sub,"  \
-  " address, description, success_url, fail_url, created_us, match_from_us, first_expires_us, expires_us,"     \
+#define ADD_PAYMENTS                                                                                         \
+  "INSERT INTO payments (id, project_id, is_test, order_id, amount, scale, pay_amount, received, status, "   \
+  "sub,"                                                                                                     \
+  " address, description, success_url, fail_url, created_us, match_from_us, first_expires_us, expires_us,"   \
   " quarantine_us, extended, txid, paid_us, due_us, version) " NUMBERS
-#define SHOP                                                                                                  \
-  "printf('T%033d', i), 'Service payment', 'https://shop.example.com/success', 'https://shop.example.com/fail', "
+#define SHOP                                                                                                 \
+  "printf('T%033d', i), 'Service payment', 'https://shop.example.com/success', "                             \
+  "'https://shop.example.com/fail', "
 
 // Ended in the past: nine of ten paid, one expired.
 static const char add_stored[] = ADD_PAYMENTS
-    "SELECT i, 1, 1, printf('S%09d', i), 50000000, 2, 50000000, iif(i % 10, 50000000, 0), iif(i % 10, 1, 2), 0, " SHOP
-    NOW " - 2000 * " HOUR " + i, " NOW " - 2000 * " HOUR ", " NOW " - 1999 * " HOUR ", " NOW " - 1999 * " HOUR ", "
-    NOW " - 1950 * " HOUR ", 0, iif(i % 10, printf('test_%064d', i), NULL), iif(i % 10, " NOW " - 1999 * " HOUR ", NULL),"
+    "SELECT i, 1, 1, printf('S%09d', i), 50000000, 2, 50000000, iif(i % 10, 50000000, 0), iif(i % 10, 1, 2), "
+    "0, " SHOP NOW " - 2000 * " HOUR " + i, " NOW " - 2000 * " HOUR ", " NOW " - 1999 * " HOUR ", " NOW
+    " - 1999 * " HOUR ", " NOW " - 1950 * " HOUR
+    ", 0, iif(i % 10, printf('test_%064d', i), NULL), iif(i % 10, " NOW " - 1999 * " HOUR ", NULL),"
     " NULL, 2 FROM n";
 
 // Waiting for their money for another day.
-static const char add_open[] = ADD_PAYMENTS
-    "SELECT i, 1, 1, printf('S%09d', i), 50000000, 2, 50000000, 0, 0, 1, " SHOP NOW ", " NOW ", " NOW " + 24 * " HOUR " + i,"
-    " " NOW " + 24 * " HOUR " + i, " NOW " + 72 * " HOUR ", 0, NULL, NULL, " NOW " + 24 * " HOUR " + i, 1 FROM n";
+static const char add_open[] =
+    ADD_PAYMENTS "SELECT i, 1, 1, printf('S%09d', i), 50000000, 2, 50000000, 0, 0, 1, " SHOP NOW ", " NOW
+                 ", " NOW " + 24 * " HOUR " + i,"
+                 " " NOW " + 24 * " HOUR " + i, " NOW " + 72 * " HOUR ", 0, NULL, NULL, " NOW " + 24 * " HOUR
+                 " + i, 1 FROM n";
 
-static const char add_orders[] =
-    "INSERT INTO orders (project_id, is_test, order_id, payment_id) SELECT project_id, is_test, order_id, id FROM payments"
-    " ORDER BY id";
+static const char add_orders[] = "INSERT INTO orders (project_id, is_test, order_id, payment_id) SELECT "
+                                 "project_id, is_test, order_id, id FROM payments"
+                                 " ORDER BY id";
 static const char add_events[] =
     "INSERT INTO events (payment_id, at_us, kind) SELECT id, created_us, 'created' FROM payments ORDER BY id";
 
 static const char add_deliveries[] =
-    "INSERT INTO deliveries (payment_id, project_id, is_test, event, webhook_id, url, host, body, status, attempts,"
+    "INSERT INTO deliveries (payment_id, project_id, is_test, event, webhook_id, url, host, body, status, "
+    "attempts,"
     " round_attempts, created_us, next_us, version)"
     " SELECT p.id, 1, 1, 1, printf('msg_%027d', p.id), j.webhook_url, '127.0.0.1',"
-    " printf('{\"payment_id\":%d,\"app_id\":1,\"order_id\":\"%s\",\"status\":\"paid\",\"amount\":\"50.00\",\"pay_amount\":\"50.000000\","
-    "\"currency\":\"USDT\",\"network\":\"TRC20\",\"txid\":\"%s\",\"paid_at\":\"2026-07-01 18:04:12\",\"is_test\":true}',"
+    " printf('{\"payment_id\":%d,\"app_id\":1,\"order_id\":\"%s\",\"status\":\"paid\",\"amount\":\"50.00\","
+    "\"pay_amount\":\"50.000000\","
+    "\"currency\":\"USDT\",\"network\":\"TRC20\",\"txid\":\"%s\",\"paid_at\":\"2026-07-01 "
+    "18:04:12\",\"is_test\":true}',"
     " p.id, p.order_id, coalesce(p.txid, 'test_')), 0, 0, 0, " NOW ", " NOW ", 1"
     " FROM payments p JOIN projects j ON j.id = 1 ORDER BY p.id";
 

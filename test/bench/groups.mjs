@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync, mkdirSync, cpSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  GATEWAY, SCRATCH, TOOLS, cli, freePort, freshDirectory, holdWaiting, load, makeProject, number, projectOf, residentMiB,
+  GATEWAY, SCRATCH, TOOLS, XPUB, address, cli, freePort, freshDirectory, holdWaiting, load, makeProject, number, projectOf, residentMiB,
   sleep, start, startGateway, startNginx,
 } from './lib.mjs';
 
@@ -104,16 +104,16 @@ async function latency({ settings, interleave, rows, median, text }) {
 
 // Live payments: an address is allocated and reserved for each.
 async function live({ settings, interleave, rows, median, text }) {
-  const { addresses, xpub } = JSON.parse(readFileSync('test/bench/addresses.json', 'utf8'));
-  const prepare = (args) => (data, project) => {
-    cli(data, ['address', ...args(String(project.app_id))]);
+  const addresses = Array.from({ length: 100 }, (_, i) => address(i));
+  const prepare = (addresses_of) => (data, project) => {
+    cli(data, ['address', ...addresses_of(String(project.app_id))]);
     cli(data, ['project', 'set', String(project.app_id), '--mode', 'live']);
   };
   const sample = (more) => (server, project) =>
     createLoad(server, project, { connections: 256, seconds: settings.seconds, mode: 'live', ...more });
   const one = prepare((id) => ['add', id, addresses[0]]);
   const pool = prepare((id) => ['add', id, ...addresses]);
-  const derived = prepare((id) => ['set-xpub', id, xpub]);
+  const derived = prepare((id) => ['set-xpub', id, XPUB]);
   const s = await interleave({
     one: () => onEmpty(sample({}), { prepare: one }),
     pool: () => onEmpty(sample({}), { prepare: pool }),

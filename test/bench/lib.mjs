@@ -1,6 +1,7 @@
 // Starts and stops what is measured, runs the load generator, and does the little arithmetic of the table.
 import { spawn, execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync, mkdirSync, rmSync, existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { createServer, Socket } from 'node:net';
 import { join } from 'node:path';
 
@@ -157,3 +158,17 @@ export function residentMiB(server) {
 export function number(file, args) {
   return Number(execFileSync(join(TOOLS, file), args.map(String)).toString().trim());
 }
+
+// A well-formed TRON address that nobody has the key of: 0x41, 20 bytes, 4 bytes of checksum, base 58.
+export function address(n) {
+  const sha = (data) => createHash('sha256').update(data).digest();
+  const bytes = Buffer.concat([Buffer.from([0x41]), sha(`bench ${n}`).subarray(0, 20)]);
+  const all = Buffer.concat([bytes, sha(sha(bytes)).subarray(0, 4)]);
+  const digits = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
+  let text = '';
+  for (let v = BigInt(`0x${all.toString('hex')}`); v > 0n; v /= 58n) text = digits[Number(v % 58n)] + text;
+  return text;
+}
+// m/44'/195'/0' of the BIP-39 test phrase "abandon … about"
+export const XPUB =
+  'xpub6D1AabNHCupeiLM65ZR9UStMhJ1vCpyV4XbZdyhMZBiJXALQtmn9p42VTQckoHVn8WNqS7dqnJokZHAHcHGoaQgmv8D45oNUKx6DZMNZBCd';

@@ -1,6 +1,6 @@
-// A webhook receiver that costs next to nothing: answers every request with 200 and an empty body, in one thread.
-// When `count` requests have come it prints how many a second came, from the first to the last, and ends.
-// usage: sink PORT COUNT
+// A webhook receiver that costs next to nothing: answers every request with 200 and an empty body, in one
+// thread. When `count` requests have come it prints how many a second came, from the first to the last, and
+// ends. usage: sink PORT COUNT
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>

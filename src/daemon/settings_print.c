@@ -26,7 +26,8 @@ void settings_example(struct buf *out) {
   for (int i = 0; i < SETTINGS; i++) {
     const struct setting_row *row = &settings_table[i];
     if (i != SETTING_config)
-      buf_printf(out, "\n# %s\n#%s = %s\n", row->help, row->name, row->fallback);
+      buf_printf(out, "\n# %s\n#%s =%s%s\n", row->help, row->name, row->fallback[0] ? " " : "",
+                 row->fallback);
   }
 }
 

@@ -1,0 +1,85 @@
+#include "daemon/data_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char engine[] = "sqlite\n";
+
+static const char *inside(struct arena *a, const char *folder, const char *name) {
+  return str_printf(a, "%s/%s", folder, name).p;
+}
+
+void data_folder_paths(struct data_folder *f, const struct settings *s, struct arena *a) {
+  f->lock = -1;
+  f->path = s->data;
+  f->database = inside(a, s->data, "cryptopay.db");
+  f->socket = inside(a, s->data, "control.sock");
+  f->key = s->secret_key_file[0] ? s->secret_key_file : inside(a, s->data, "secret.key");
+  f->backup_mark = inside(a, s->data, "last-backup");
+}
+
+static enum folder_state bad(struct arena *a, struct str *error, const char *path) {
+  *error = str_printf(a, "%s: %s", path, strerror(errno));
+  return FOLDER_BAD;
+}
+
+// Which engine keeps the data of this folder is written down at the first start: data must never be looked
+// for in the wrong place and found missing.
+static enum folder_state check_engine(struct data_folder *f, bool create, struct arena *a,
+                                      struct str *error) {
+  const char *path = inside(a, f->path, "engine");
+  char have[32] = "";
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT && create) {
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool written = fd >= 0 && write(fd, engine, strlen(engine)) == (ssize_t)strlen(engine) && fsync(fd) == 0;
+    if (fd >= 0)
+      close(fd);
+    return written ? FOLDER_OPEN : bad(a, error, path);
+  }
+  if (fd < 0)
+    return errno == ENOENT ? FOLDER_OPEN : bad(a, error, path);
+  ssize_t n = read(fd, have, sizeof have - 1);
+  close(fd);
+  if (n >= 0 && strcmp(have, engine) == 0)
+    return FOLDER_OPEN;
+  *error = str_printf(a, "%s: the data of this folder is kept by another engine: %s", path, have);
+  return FOLDER_BAD;
+}
+
+static enum folder_state take_lock(struct data_folder *f, struct arena *a, struct str *error) {
+  const char *path = inside(a, f->path, "lock");
+  f->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (f->lock < 0)
+    return bad(a, error, path);
+  if (flock(f->lock, LOCK_EX | LOCK_NB) == 0)
+    return FOLDER_OPEN;
+  enum folder_state state = errno == EWOULDBLOCK ? FOLDER_BUSY : bad(a, error, path);
+  data_folder_close(f);
+  return state;
+}
+
+enum folder_state data_folder_open(struct data_folder *f, const struct settings *s, bool create,
+                                   struct arena *a, struct str *error) {
+  data_folder_paths(f, s, a);
+  if (create && mkdir(f->path, 0700) && errno != EEXIST)
+    return bad(a, error, f->path);
+  if (!create && access(f->database, F_OK))
+    return errno == ENOENT ? FOLDER_EMPTY : bad(a, error, f->database);
+  enum folder_state state = take_lock(f, a, error);
+  if (state == FOLDER_OPEN)
+    state = check_engine(f, create, a, error);
+  if (state != FOLDER_OPEN)
+    data_folder_close(f);
+  return state;
+}
+
+void data_folder_close(struct data_folder *f) {
+  if (f->lock >= 0)
+    close(f->lock);
+  f->lock = -1;
+}

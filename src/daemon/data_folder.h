@@ -1,0 +1,27 @@
+// The data folder: who may be in it, what stands where, and the lock that keeps writers apart.
+//
+// Whoever holds the lock (a server, or a command that works without one) is the only process that has the
+// database open.
+#pragma once
+#include "daemon/settings.h"
+
+struct data_folder {
+  int lock; // file descriptor, -1 while not held
+  const char *path, *database, *socket, *key, *backup_mark;
+};
+
+enum folder_state {
+  FOLDER_OPEN,  // the lock is ours
+  FOLDER_BUSY,  // somebody else holds it
+  FOLDER_EMPTY, // there is no database yet, and none was to be made
+  FOLDER_BAD,   // *error says why
+};
+
+// Fills in the paths only.
+void data_folder_paths(struct data_folder *f, const struct settings *s, struct arena *a);
+
+// Takes the lock. `create` makes the folder (0700) where it is missing. Another engine's folder is
+// FOLDER_BAD.
+enum folder_state data_folder_open(struct data_folder *f, const struct settings *s, bool create,
+                                   struct arena *a, struct str *error);
+void data_folder_close(struct data_folder *f);

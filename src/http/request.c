@@ -1,0 +1,133 @@
+#include "base/bug.h"
+#include "base/jsonw.h"
+#include "http/server_internal.h"
+
+#include <string.h>
+
+struct str request_header(const struct request *r, const char *name) {
+  const char *value = NULL;
+  size_t n = 0;
+  if (MHD_lookup_connection_value_n(r->priv->mhd, MHD_HEADER_KIND, name, strlen(name), &value, &n) !=
+          MHD_YES ||
+      !value)
+    return STR_NONE;
+  return str_trim((struct str){value, n});
+}
+
+static int hex(char c) {
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  if (c >= 'a' && c <= 'f')
+    return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+// Percent-decoding of a form field; STR_NONE where it is malformed or not text.
+static struct str decode(struct arena *a, struct str s) {
+  char *p = arena_alloc(a, s.n + 1);
+  size_t n = 0;
+  for (size_t i = 0; i < s.n; i++) {
+    char c = s.p[i] == '+' ? ' ' : s.p[i];
+    if (c == '%') {
+      if (s.n - i < 3 || hex(s.p[i + 1]) < 0 || hex(s.p[i + 2]) < 0)
+        return STR_NONE;
+      c = (char)(hex(s.p[i + 1]) * 16 + hex(s.p[i + 2]));
+      i += 2;
+    }
+    if (c == 0)
+      return STR_NONE;
+    p[n++] = c;
+  }
+  struct str out = {p, n};
+  return str_is_utf8(out) ? out : STR_NONE;
+}
+
+static struct str cut(struct str *rest, char at) {
+  const char *p = rest->n ? memchr(rest->p, at, rest->n) : NULL;
+  struct str head = {rest->p, p ? (size_t)(p - rest->p) : rest->n};
+  size_t skip = head.n + (p ? 1 : 0);
+  *rest = (struct str){rest->p + skip, rest->n - skip};
+  return head;
+}
+
+static struct str field(struct arena *a, struct str fields, const char *name) {
+  for (int i = 0; i < REQUEST_FIELDS_MAX && fields.n; i++) {
+    struct str value = cut(&fields, '&');
+    struct str key = cut(&value, '=');
+    if (str_eqc(key, name) || (memchr(key.p ? key.p : "", '%', key.n) && str_eqc(decode(a, key), name)))
+      return decode(a, value);
+  }
+  return STR_NONE;
+}
+
+struct str request_query(struct request *r, const char *name) {
+  return field(r->arena, r->query, name);
+}
+
+struct str request_form(struct request *r, const char *name) {
+  return field(r->arena, r->body, name);
+}
+
+void request_reply(struct request *r, int status, const char *content_type, struct str body) {
+  r->status = status;
+  r->content_type = str_of(content_type);
+  r->answer = body;
+}
+
+void request_redirect(struct request *r, struct str location) {
+  request_reply(r, 303, NULL, STR(""));
+  request_add_header(r, "Location", location);
+}
+
+// The one place through which header values go out.
+void request_add_header(struct request *r, const char *name, struct str value) {
+  if (!value.p || value.n > RESPONSE_HEADER_BYTES_MAX || r->n_headers == RESPONSE_HEADERS_MAX)
+    return;
+  for (size_t i = 0; i < value.n; i++)
+    if ((unsigned char)value.p[i] < ' ' || value.p[i] == 0x7f)
+      return;
+  r->headers[r->n_headers++] = (struct response_header){name, str_copy(r->arena, value)};
+}
+
+static void error_json(struct request *r, enum err e, const char *param) {
+  struct buf b;
+  struct jsonw w;
+  buf_init(&b, r->arena, 2048);
+  jsonw_init(&w, &b);
+  jsonw_open(&w, '{');
+  jsonw_kbool(&w, "ok", false);
+  jsonw_kstr(&w, "error", str_of(err_sentence(e)));
+  jsonw_kstr(&w, "code", str_of(err_code(e)));
+  if (param)
+    jsonw_kstr(&w, "param", str_of(param));
+  jsonw_kstr(&w, "request_id", r->id);
+  jsonw_close(&w, '}');
+  request_reply(r, err_status(e), "application/json", buf_view(&b));
+}
+
+static bool wants_json(const struct request *r) {
+  return (r->route && r->route->access != ACCESS_PUBLIC) || str_starts(r->path, STR("/api/"));
+}
+
+void request_error(struct request *r, enum err e, const char *param) {
+  if (wants_json(r))
+    error_json(r, e, param);
+  else if (r->priv->server->o.error_page)
+    r->priv->server->o.error_page(r, e);
+  else
+    request_reply(r, err_status(e), "text/plain; charset=utf-8",
+                  str_printf(r->arena, "%s\nRequest %.*s\n", err_sentence(e), STR_FMT(r->id)));
+}
+
+void request_suspend(struct request *r, request_fn *then) {
+  struct server_request *q = r->priv;
+  BUG_IF(q->parked, "suspended twice");
+  q->then = then;
+  q->parked = true;
+  MHD_suspend_connection(q->mhd);
+  atomic_store(&q->conn->parked, true); // only now may server_stop() resume it
+}
+
+void request_resume(struct request *r) {
+  MHD_resume_connection(r->priv->mhd);
+}

@@ -1,0 +1,54 @@
+// Shared by server.c (libmicrohttpd's side) and request.c (the handler's side) only.
+#pragma once
+#include "http/framing.h"
+#include "http/limits.h"
+#include "http/reaper.h"
+#include "http/route_stats.h"
+#include "http/server.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+
+enum stage {
+  STAGE_HEAD, // request line seen
+  STAGE_BODY,
+  STAGE_WORK, // the handler has been called
+  STAGE_DONE, // answer queued
+};
+
+struct server_request {
+  struct request r;
+  struct arena arena;
+  struct server *server;
+  struct MHD_Connection *mhd;
+  struct conn *conn;
+  struct buf body;
+  struct framing framing;
+  request_fn *then; // while parked
+  enum stage stage;
+  enum err early;    // the first failure of the checks before the handler
+  const char *allow; // of a 405
+  struct str uri;    // where the target stood in the read buffer
+  bool http10;
+  bool parked, close;
+  int64_t start_us;
+  char id[33];
+  char client[ADDRESS_TEXT_BYTES];
+  struct server_request *next; // in the list of those kept for reuse
+};
+
+struct server {
+  struct server_options o;
+  struct MHD_Daemon *daemon;
+  struct reaper *reaper;
+  struct proxy_list trusted;
+  struct route_stats *stats; // per route, the last one for requests without a route
+  int n_routes, port;
+  unsigned char id_key[16];
+  _Atomic uint64_t id_count;
+  _Atomic int running; // requests begun and not finished
+  _Atomic bool stopping, cancelling;
+  pthread_mutex_t reuse_mutex;
+  struct server_request *reuse;
+  int n_reuse;
+};

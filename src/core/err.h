@@ -79,6 +79,8 @@
     "Payments are still reserved on this address. Remove it, and release it after their quarantine.")         \
   X(ERR_NO_ADDRESS, 404, "address_not_found", "This project has no such address.")                            \
   X(ERR_XPUB, 422, "invalid_xpub", "This is not an extended public key (xpub…) of m/44'/195'/account'.")      \
+  X(ERR_XPUB_PRIVATE, 422, "private_key_refused",                                                             \
+    "This is an extended PRIVATE key: whoever has it has the money. Enter the public one (xpub…) and keep this secret.") \
   X(ERR_XPUB_TAKEN, 409, "xpub_taken", "This extended public key belongs to a project already.")              \
   X(ERR_CUSTODY, 409, "custody_conflict",                                                                     \
     "A project has either merchant or operator custody: remove the other kind of addresses first.")           \

@@ -1,5 +1,6 @@
 #include "http/reaper.h"
 #include "base/bug.h"
+#include "base/metrics.h"
 #include "http/limits.h"
 
 #include <pthread.h>
@@ -144,8 +145,11 @@ static void sweep(struct reaper *r) {
   int64_t now = now_ms(r);
   bool crowded = atomic_load(&r->connections) > r->connections_max - r->connections_max / 10;
   for (struct conn *c = r->first; c; c = c->next)
-    if (conn_is_late(c, now) || (crowded && makes_room(c, now)))
+    if (conn_is_late(c, now) || (crowded && makes_room(c, now))) {
       shutdown(c->fd, SHUT_RDWR);
+      metric_add(METRIC_CONNECTIONS_SLOW, atomic_load(&c->phase) != PHASE_IDLE);
+      conn_enter(c, PHASE_WORK, now); // ended: not to be looked at again
+    }
 }
 
 static void *reaper_main(void *arg) {

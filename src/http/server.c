@@ -1,5 +1,6 @@
 #include "base/bug.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "http/server_internal.h"
 
 #include <errno.h>
@@ -286,8 +287,10 @@ static enum MHD_Result begin(struct server_request *q, const char *method, const
   enum err e = check_head(q, r->method, str_of(version), &target);
   struct address client = client_address(&q->server->trusted, &q->conn->peer, q->framing.forwarded_for);
   r->client = address_text(&client, q->client);
-  if (e != ERR_NONE)
+  if (e != ERR_NONE) {
+    metric_add(METRIC_FRAMING_REFUSED, 1);
     return refuse(q, e);
+  }
   q->early = locate(q, target);
   const struct framing *f = &q->framing;
   if (f->has_length && f->content_length > REQUEST_BODY_BYTES_MAX)
@@ -391,7 +394,10 @@ static enum MHD_Result on_accept(void *cls, const struct sockaddr *sa, socklen_t
   (void)n;
   struct server *s = cls;
   struct address peer;
-  return address_of_socket(sa, &peer) && reaper_admits(s->reaper, &peer) ? MHD_YES : MHD_NO;
+  if (address_of_socket(sa, &peer) && reaper_admits(s->reaper, &peer))
+    return MHD_YES;
+  metric_add(METRIC_CONNECTIONS_REFUSED, 1);
+  return MHD_NO;
 }
 
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,

@@ -1,0 +1,54 @@
+// The program's own numbers, for /metrics: one list, relaxed atomics, any thread. Base units; counters end in
+// _total. Rows with the same name and different labels stand together. Requests by route are counted by
+// http/route_stats.h.
+#pragma once
+#include "base/str.h"
+
+// symbol, type, name, labels or "", help
+#define METRIC_LIST(X)                                                                                       \
+  X(METRIC_CREATED_TEST, counter, "payments_created_total", "mode=\"test\"", "Payments opened.")             \
+  X(METRIC_CREATED_LIVE, counter, "payments_created_total", "mode=\"live\"", "Payments opened.")             \
+  X(METRIC_REPLAYED, counter, "payments_replayed_total", "", "Creates answered with an existing payment.")   \
+  X(METRIC_PAID_TEST, counter, "payments_paid_total", "mode=\"test\"", "Payments that became paid.")         \
+  X(METRIC_PAID_LIVE, counter, "payments_paid_total", "mode=\"live\"", "Payments that became paid.")         \
+  X(METRIC_EXPIRED, counter, "payments_expired_total", "", "Payments that became expired.")                  \
+  X(METRIC_FAILED, counter, "payments_failed_total", "", "Payments that became failed.")                     \
+  X(METRIC_NO_ADDRESS_FREE, counter, "address_exhausted_total", "",                                          \
+    "Creates refused because no address was free.")                                                          \
+  X(METRIC_WEBHOOK_OK, counter, "webhook_attempts_total", "result=\"ok\"", "Webhook attempts.")              \
+  X(METRIC_WEBHOOK_REFUSED, counter, "webhook_attempts_total", "result=\"refused\"", "Webhook attempts.")    \
+  X(METRIC_WEBHOOK_UNREACHABLE, counter, "webhook_attempts_total", "result=\"unreachable\"",                 \
+    "Webhook attempts.")                                                                                     \
+  X(METRIC_WEBHOOK_FORBIDDEN, counter, "webhook_attempts_total", "result=\"forbidden\"",                     \
+    "Webhook attempts.")                                                                                     \
+  X(METRIC_WEBHOOKS_PENDING, gauge, "webhooks_pending", "", "Deliveries waiting for their next attempt.")    \
+  X(METRIC_WEBHOOK_OLDEST_S, gauge, "webhook_oldest_pending_seconds", "",                                    \
+    "Age of the oldest pending delivery.")                                                                   \
+  X(METRIC_WEBHOOK_SECONDS, histogram, "webhook_attempt_duration_seconds", "", "How long an attempt took.")  \
+  X(METRIC_JOBS, counter, "store_jobs_total", "", "Jobs run by the writer.")                                 \
+  X(METRIC_COMMITS, counter, "store_commits_total", "", "Transactions committed by the writer.")             \
+  X(METRIC_ROLLBACKS, counter, "store_rollbacks_total", "", "Batches rolled back and run one by one.")       \
+  X(METRIC_JOBS_WAITING, gauge, "store_jobs_waiting", "", "Jobs in the writer's queue.")                     \
+  X(METRIC_COMMIT_SECONDS, histogram, "store_commit_duration_seconds", "", "How long a commit took.")        \
+  X(METRIC_RATE_REFUSED_KEY, counter, "rate_limited_total", "by=\"key\"", "Requests answered 429.")          \
+  X(METRIC_RATE_REFUSED_ADDRESS, counter, "rate_limited_total", "by=\"address\"", "Requests answered 429.")  \
+  X(METRIC_FRAMING_REFUSED, counter, "http_malformed_total", "", "Requests refused for their framing.")      \
+  X(METRIC_CONNECTIONS_REFUSED, counter, "http_connections_refused_total", "", "Connections over a limit.")  \
+  X(METRIC_CONNECTIONS_SLOW, counter, "http_connections_slow_total", "", "Connections closed for slowness.") \
+  X(METRIC_CONNECTIONS, gauge, "http_connections", "", "Open connections.")                                  \
+  X(METRIC_IN_FLIGHT, gauge, "http_requests_in_flight", "", "Requests begun and not answered.")              \
+  X(METRIC_WAITING, gauge, "http_requests_waiting", "", "Requests waiting for a payment to change.")
+
+enum metric {
+#define X(symbol, type, name, labels, help) symbol,
+  METRIC_LIST(X)
+#undef X
+      METRIC_COUNT
+};
+
+void metric_add(enum metric m, int64_t n);     // counters and gauges; n may be negative for gauges
+void metric_set(enum metric m, int64_t value); // gauges
+void metric_observe_us(enum metric m, int64_t duration_us); // histograms
+int64_t metric_get(enum metric m);                          // a histogram's: number of observations
+
+void metrics_print(struct buf *out); // Prometheus text format 0.0.4

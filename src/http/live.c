@@ -1,0 +1,179 @@
+#include "http/live.h"
+#include "base/bug.h"
+#include "base/metrics.h"
+#include "http/limits.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { BUCKETS = 4096, LOCKS = 64, TICK_MS = 250 };
+
+struct waiter {
+  struct waiter *next, *prev;
+  struct request *request;
+  int64_t row, until_us;
+  bool rung, parked;
+};
+
+struct live {
+  const struct world *world;
+  int64_t wait_us;
+  pthread_mutex_t lock[LOCKS];
+  struct waiter *bucket[BUCKETS];
+  _Atomic int waiting;
+  _Atomic bool quiet;
+  pthread_t thread;
+  pthread_mutex_t mutex; // of the ticking thread
+  pthread_cond_t wake;
+  bool stopping;
+};
+
+static uint32_t bucket_of(int64_t row) {
+  return (uint32_t)(((uint64_t)row * 0x9E3779B97F4A7C15u) >> 52);
+}
+
+static pthread_mutex_t *lock_of(struct live *l, uint32_t bucket) {
+  return &l->lock[bucket % LOCKS];
+}
+
+static void unlink_waiter(struct live *l, struct waiter *w) {
+  if (w->prev)
+    w->prev->next = w->next;
+  else
+    l->bucket[bucket_of(w->row)] = w->next;
+  if (w->next)
+    w->next->prev = w->prev;
+  atomic_fetch_sub(&l->waiting, 1);
+  metric_add(METRIC_WAITING, -1);
+}
+
+struct waiter *live_join(struct live *l, struct request *r, int64_t row) {
+  struct waiter *w = ARENA_NEW(r->arena, struct waiter);
+  uint32_t b = bucket_of(row);
+  w->request = r;
+  w->row = row;
+  w->until_us = world_mono(l->world) + l->wait_us;
+  w->rung = atomic_fetch_add(&l->waiting, 1) >= LIVE_WAITERS_MAX;
+  metric_add(METRIC_WAITING, 1);
+  pthread_mutex_lock(lock_of(l, b));
+  w->next = l->bucket[b];
+  if (w->next)
+    w->next->prev = w;
+  l->bucket[b] = w;
+  pthread_mutex_unlock(lock_of(l, b));
+  return w;
+}
+
+void live_leave(struct live *l, struct waiter *w) {
+  pthread_mutex_t *lock = lock_of(l, bucket_of(w->row));
+  pthread_mutex_lock(lock);
+  unlink_waiter(l, w);
+  pthread_mutex_unlock(lock);
+}
+
+void live_park(struct live *l, struct waiter *w, request_fn *then) {
+  struct request *r = w->request;
+  pthread_mutex_t *lock = lock_of(l, bucket_of(w->row));
+  pthread_mutex_lock(lock);
+  bool at_once = w->rung || atomic_load(&l->quiet);
+  if (at_once) {
+    unlink_waiter(l, w);
+  } else {
+    w->parked = true;
+    request_suspend(r, then);
+  }
+  pthread_mutex_unlock(lock);
+  if (at_once)
+    then(r);
+}
+
+// Wakes the waiters of one bucket: those of `row`, or with row < 0 those whose time has come. The lock is
+// held: a woken request, and the waiter in its arena, may be gone the moment it is resumed.
+static void wake(struct live *l, uint32_t b, int64_t row, int64_t now_us) {
+  for (struct waiter *w = l->bucket[b], *next; w; w = next) {
+    next = w->next;
+    if (row >= 0 ? w->row != row : w->until_us > now_us)
+      continue;
+    if (!w->parked) {
+      w->rung = true;
+      continue;
+    }
+    unlink_waiter(l, w);
+    request_resume(w->request);
+  }
+}
+
+void live_ring(void *self, int64_t row, int64_t version) {
+  (void)version;
+  struct live *l = self;
+  uint32_t b = bucket_of(row);
+  pthread_mutex_lock(lock_of(l, b));
+  wake(l, b, row, 0);
+  pthread_mutex_unlock(lock_of(l, b));
+}
+
+static void wake_late(struct live *l, int64_t now_us) {
+  for (uint32_t b = 0; b < BUCKETS && atomic_load(&l->waiting); b++) {
+    pthread_mutex_lock(lock_of(l, b));
+    wake(l, b, -1, now_us);
+    pthread_mutex_unlock(lock_of(l, b));
+  }
+}
+
+static void *live_main(void *arg) {
+  struct live *l = arg;
+  pthread_mutex_lock(&l->mutex);
+  while (!l->stopping) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += TICK_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    pthread_cond_timedwait(&l->wake, &l->mutex, &until);
+    wake_late(l, world_mono(l->world));
+  }
+  pthread_mutex_unlock(&l->mutex);
+  return NULL;
+}
+
+struct live *live_start(const struct world *w, int wait_ms) {
+  struct live *l = calloc(1, sizeof *l);
+  BUG_IF(!l, "out of memory");
+  l->world = w;
+  l->wait_us = (wait_ms ? wait_ms : WAIT_MS) * (int64_t)1000;
+  for (int i = 0; i < LOCKS; i++)
+    pthread_mutex_init(&l->lock[i], NULL);
+  pthread_condattr_t attr;
+  pthread_condattr_init(&attr);
+  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+  pthread_cond_init(&l->wake, &attr);
+  pthread_condattr_destroy(&attr);
+  pthread_mutex_init(&l->mutex, NULL);
+  BUG_IF(pthread_create(&l->thread, NULL, live_main, l) != 0, "no thread for live updates");
+  return l;
+}
+
+void live_quiet(struct live *l) {
+  atomic_store(&l->quiet, true);
+  wake_late(l, INT64_MAX);
+}
+
+void live_free(struct live *l) {
+  pthread_mutex_lock(&l->mutex);
+  l->stopping = true;
+  pthread_cond_signal(&l->wake);
+  pthread_mutex_unlock(&l->mutex);
+  pthread_join(l->thread, NULL);
+  BUG_IF(atomic_load(&l->waiting), "somebody still waits");
+  for (int i = 0; i < LOCKS; i++)
+    pthread_mutex_destroy(&l->lock[i]);
+  pthread_cond_destroy(&l->wake);
+  pthread_mutex_destroy(&l->mutex);
+  free(l);
+}
+
+int live_waiting(const struct live *l) {
+  return atomic_load(&l->waiting);
+}

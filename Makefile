@@ -24,11 +24,13 @@ LAYERS := base wire core store net node signer flow http daemon
 CORE_LAYERS := base wire core
 SRC := $(filter-out src/daemon/main.c,$(wildcard $(foreach l,$(LAYERS),src/$(l)/*.c)))
 CORE_SRC := $(wildcard $(foreach l,$(CORE_LAYERS),src/$(l)/*.c))
-GEN := $(B)/gen/sql_files.c
+WEB := $(wildcard web/i18n/*.txt web/*.css web/*.js web/*.html)
+GEN := $(B)/gen/sql_files.c $(B)/gen/web.c
 OBJ := $(SRC:src/%.c=$(B)/obj/%.o) $(GEN:$(B)/gen/%.c=$(B)/obj/gen/%.o)
 CORE_OBJ := $(CORE_SRC:src/%.c=$(B)/obj/%.o)
 
 .PHONY: all clean
+.DELETE_ON_ERROR:
 all: $(B)/cryptopay $(B)/cryptopay-shop ## the gateway and the demo shop, in build/
 
 $(B)/cryptopay: $(B)/obj/daemon/main.o $(B)/libcryptopay.a
@@ -65,6 +67,13 @@ $(B)/gen/sql_files.c: $(B)/tools/embed $(sort $(wildcard sql/*.sql))
 	$(B)/tools/embed sql_files $(sort $(wildcard sql/*.sql)) > $@.tmp
 	mv $@.tmp $@
 
+# English first: it decides which texts there are.
+$(B)/gen/web.c: $(B)/tools/template $(WEB)
+	@mkdir -p $(@D)
+	$(B)/tools/template $(B)/gen/web web/i18n/en.txt $(filter-out web/i18n/en.txt,$(WEB))
+
+$(B)/gen/web.h: $(B)/gen/web.c ;
+
 # Unit tests: test/unit/core_*.c may link only base, wire and core.
 UNIT := $(patsubst test/unit/%.c,$(B)/test/%,$(wildcard test/unit/*.c))
 .PHONY: unit
@@ -91,8 +100,8 @@ $(B)/bench/%: test/bench/%.c $(B)/libcryptopay.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcryptopay.a $(LIBS)
 
 # What `make test` runs, in this order. Each is a target of its own.
-TESTS := check unit asan e2e
-.PHONY: run test npm check format asan tsan e2e help install
+TESTS := check unit asan e2e browser
+.PHONY: run test npm check format asan tsan e2e browser screens help install
 run: ## installs what is missing, builds, starts a demo gateway and shop
 	@tools/deps run
 	@$(MAKE) --no-print-directory -s all
@@ -127,6 +136,19 @@ test/node_modules/.package-lock.json: test/package.json test/package-lock.json
 E2E := $(wildcard test/e2e/*.test.mjs)
 e2e: all ## the binary from outside, against the API documentation
 	node --test $(E2E)
+
+# The checkout in every state, as files.
+$(B)/states/.made: test/browser/render_states.c $(B)/libcryptopay.a
+	@mkdir -p $(@D) $(B)/test
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $(B)/test/render_states $< $(B)/libcryptopay.a $(LIBS)
+	rm -rf $(@D) && mkdir -p $(@D)
+	$(B)/test/render_states $(@D) && touch $@
+
+browser: all npm $(B)/states/.made ## the checkout in a real browser
+	node --test $(wildcard test/browser/*.test.mjs)
+
+screens: npm $(B)/states/.made ## build/screens/index.html: every state in every dress, to be looked at
+	node test/browser/screens.mjs
 
 PREFIX ?= /usr/local
 install: $(B)/cryptopay ## the binary below $(PREFIX); DESTDIR is respected

@@ -1,0 +1,90 @@
+// All that the checkout page shows, made from a payment: the template web/checkout.html knows nothing else.
+// Pure.
+//
+// Nothing here comes from keys or secrets, and the description stays away: by the documentation it is for the
+// merchant's records. Texts are borrowed from the payment and the arena.
+#pragma once
+#include "core/project.h"
+#include "http/html.h"
+#include "web.h"
+
+enum checkout_state {
+  CHECKOUT_WAITING,
+  CHECKOUT_SEEN,
+  CHECKOUT_CONFIRMING,
+  CHECKOUT_UNDERPAID,
+  CHECKOUT_PAID,
+  CHECKOUT_REVIEW,
+  CHECKOUT_EXPIRED,
+  CHECKOUT_CANCELLED,
+  CHECKOUT_FAILED,
+  CHECKOUT_REPLACED, // a newer payment has taken the order over
+  CHECKOUT_UNKNOWN,  // no payment has this number
+  CHECKOUT_TOO_LATE, // what the visitor asked for is not possible any more
+  CHECKOUT_TROUBLE,  // it could not be done now
+};
+
+struct checkout_lang {
+  const char *tag, *name;
+  bool current;
+};
+
+struct checkout_view {
+  enum lang lang;
+  const char *lang_tag;
+  struct str chosen; // the language chosen on the page, carried along in its forms; absent where none was
+  struct checkout_lang langs[LANGS];
+  int n_langs;
+
+  enum checkout_state state;
+  const char *state_name;
+  int64_t id, version;
+  bool test, test_buttons; // a test payment; its project is in Test mode, so the buttons work
+  bool live;               // may still change by itself
+
+  struct str shop, shop_url, support,
+      support_url; // name; website; whom to ask, as text and as link; may be absent
+  struct str order_id;
+
+  bool pays; // address and sum are shown: there is something to send
+  struct str pay, pay_plain,
+      pay_mark;            // the sum to send; the same in two parts, the second identifies the order
+  struct str pay_exchange; // what to enter where an exchange keeps 1 USDT
+  struct str price, due, received, rest,
+      over; // of the order; to be paid; has arrived; is missing; is too much
+  struct str address, address_first, address_middle, address_last;
+  struct markup qr;
+  struct str trust_url, tron_url; // wallet links; absent for test payments
+
+  struct markup expires, counts_until; // <time>
+  int64_t left_s, warn_s, left_min;    // seconds to the end; the countdown shows from warn_s on
+  bool ending;                         // the countdown shows
+  bool accepts_late, some_received, overpaid, late;
+  bool can_extend, can_cancel;
+
+  int blocks_done, blocks_needed, blocks_left, final_s; // confirming; blocks_needed 0: not known
+
+  struct str txid, tx_url;
+  struct markup paid_at;
+  struct str next_url; // where the payer goes on to; absent: nowhere
+  int next_s;          // by itself after so many seconds; 0: only by the link
+  int64_t newer_id;    // CHECKOUT_REPLACED
+};
+
+// What the payment itself does not know.
+struct checkout_facts {
+  const struct project *project; // NULL for CHECKOUT_UNKNOWN and where the store could not be asked
+  enum lang lang;
+  struct str chosen;
+  int64_t now_us;
+  int64_t newer_id;               // public number of the payment that replaced this one, or 0
+  int blocks_done, blocks_needed; // of a transfer that is being confirmed
+};
+
+void checkout_view_make(struct checkout_view *v, struct arena *a, const struct payment *p,
+                        const struct checkout_facts *facts);
+// A page about no payment, or one on which an action failed (`id` leads back to it; 0: nowhere).
+void checkout_view_message(struct checkout_view *v, enum checkout_state state, int64_t id,
+                           const struct checkout_facts *facts);
+
+const char *checkout_state_name(enum checkout_state s); // "waiting", …; for the page's script

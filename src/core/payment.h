@@ -1,11 +1,18 @@
-// A payment and everything that may happen to it. Pure: a change takes the present row and the facts, and gives the next row.
+// A payment and everything that may happen to it. Pure: a change takes the present row and the facts, and
+// gives the next row.
 //
-// The numbers are the truth (what was received, when it ends, whether it was cancelled); status and substatus follow from
-// them. Rules: spec "Payment life" and "Matching a confirmed transfer", drawn in doc/architecture.md.
+// The numbers are the truth (what was received, when it ends, whether it was cancelled); status and substatus
+// follow from them. Rules: spec "Payment life" and "Matching a confirmed transfer", drawn in
+// doc/architecture.md.
 #pragma once
 #include "core/money.h"
 
-enum pay_status { PAY_PENDING = 0, PAY_PAID = 1, PAY_EXPIRED = 2, PAY_FAILED = 3 }; // stored: values never change
+enum pay_status {
+  PAY_PENDING = 0,
+  PAY_PAID = 1,
+  PAY_EXPIRED = 2,
+  PAY_FAILED = 3
+}; // stored: values never change
 enum { PAY_STATUSES = 4 };
 
 enum pay_sub {
@@ -24,8 +31,8 @@ enum { PAY_SUBS = 9 };
 enum pay_extended { EXT_PAYER = 1, EXT_PART = 2 }; // bits: who has extended the window already
 
 struct payment {
-  int64_t row;    // row number, the primary key; 0 before it is stored
-  int64_t id;     // public number, made from `row` by core/payment_id.h
+  int64_t row; // row number, the primary key; 0 before it is stored
+  int64_t id;  // public number, made from `row` by core/payment_id.h
   int64_t project_id;
   bool is_test;
   struct str order_id;
@@ -42,14 +49,14 @@ struct payment {
   int64_t match_from_us;    // beginning of its reservation: transfers before it never pay it
   int64_t first_expires_us; // the end before any extension
   int64_t expires_us;
-  int64_t quarantine_us;    // until then money for it still finds it
-  int extended;             // enum pay_extended bits
-  int64_t cancelled_us;     // 0: not cancelled
-  struct str txid;          // of the transfer that completed the sum
-  int64_t paid_us;          // its block time; 0: not paid
-  int64_t due_us;           // when time alone changes something next (expiry, release); 0: never
-  int64_t replaced_by;      // row of the payment that took its order over; 0: none
-  int64_t version;          // goes up with every change
+  int64_t quarantine_us; // until then money for it still finds it
+  int extended;          // enum pay_extended bits
+  int64_t cancelled_us;  // 0: not cancelled
+  struct str txid;       // of the transfer that completed the sum
+  int64_t paid_us;       // its block time; 0: not paid
+  int64_t due_us;        // when time alone changes something next (expiry, release); 0: never
+  int64_t replaced_by;   // row of the payment that took its order over; 0: none
+  int64_t version;       // goes up with every change
 };
 
 // What a project says about its payments. Durations in microseconds.
@@ -66,14 +73,26 @@ struct pay_effects {
   const char *event; // for the payment's timeline: "paid", "underpaid", "expired", …
 };
 
-const char *pay_status_name(enum pay_status s);       // "pending", …
-const char *pay_sub_name(enum pay_sub s);             // NULL for SUB_NONE
+const char *pay_status_name(enum pay_status s);         // "pending", …
+const char *pay_sub_name(enum pay_sub s);               // NULL for SUB_NONE
 bool pay_may(enum pay_status from, enum pay_status to); // the table of legal changes
+
+// Starts a payment whose order, amount and address are filled in.
+void payment_open(struct payment *p, const struct pay_policy *policy, int64_t now_us);
+
+// The same order with the same amount again: the new payment gets the reservation of the old one with its
+// beginning, and what it has received. payment_replace() closes the old one; without `takes_over` (another
+// amount) it keeps its own.
+void payment_take_over(struct payment *p, const struct payment *old);
+void payment_replace(struct payment *old, int64_t by_row, bool takes_over, struct pay_effects *fx);
+
+// The quarantine is over: its reservation is given back.
+void payment_release(struct payment *p);
 
 // A confirmed transfer that was matched to this payment: `value` arrived in a block of `block_us`.
 // Takes `txid` over when it completes the sum. ERR_MOVE: the payment cannot take it, it belongs into review.
-enum err payment_transfer(struct payment *p, const struct pay_policy *policy, struct usdt value, struct str txid,
-                          int64_t block_us, struct pay_effects *fx) MUST_CHECK;
+enum err payment_transfer(struct payment *p, const struct pay_policy *policy, struct usdt value,
+                          struct str txid, int64_t block_us, struct pay_effects *fx) MUST_CHECK;
 
 // The chain's time has passed the end. ERR_MOVE where it is not pending or not yet over.
 enum err payment_expire(struct payment *p, int64_t now_us, struct pay_effects *fx) MUST_CHECK;
@@ -88,5 +107,6 @@ enum err payment_extend(struct payment *p, const struct pay_policy *policy, int6
 // The rest to send; zero when nothing is missing.
 struct usdt payment_rest(const struct payment *p);
 
-// Status as it is to be shown at `now_us`: a test payment past its end counts as expired before anything has swept it.
+// Status as it is to be shown at `now_us`: a test payment past its end counts as expired before anything has
+// swept it.
 enum pay_status payment_status_at(const struct payment *p, int64_t now_us);

@@ -59,8 +59,9 @@ struct job {
   int round;
   // the runner's
   int n_ops;
+  struct op *ops[JOB_OPS_MAX];     // queued by this round
+  struct op *results[JOB_OPS_MAX]; // run after the round before
   bool wrote;
-  struct op *ops[JOB_OPS_MAX];
   struct job *next;
 };
 
@@ -71,7 +72,7 @@ void job_ops(struct job *j, enum query q, int n, const struct val *params);
 
 // Result of the i-th statement of the round before.
 static inline const struct rows *job_rows(const struct job *j, int i) {
-  return &j->ops[i]->rows;
+  return &j->results[i]->rows;
 }
 static inline const struct val *rows_at(const struct rows *r, int row) {
   return r->v + row * r->cols;

@@ -1,8 +1,6 @@
 #include "core/payment.h"
 #include "base/bug.h"
-
-static const int64_t SECOND_US = 1000000;
-#define DAY_US (86400 * SECOND_US)
+#include "base/timefmt.h"
 
 // Money below this that completes no sum is booked but changes no state (spec "Matching a confirmed
 // transfer").
@@ -205,4 +203,9 @@ enum pay_status payment_status_at(const struct payment *p, int64_t now_us) {
   if (p->status == PAY_PENDING && p->is_test && now_us >= p->expires_us)
     return PAY_EXPIRED;
   return p->status;
+}
+
+enum pay_sub payment_sub_at(const struct payment *p, int64_t now_us) {
+  bool over = payment_status_at(p, now_us) == PAY_EXPIRED;
+  return over && p->sub == SUB_WAITING ? SUB_NONE : p->sub;
 }

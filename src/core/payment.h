@@ -110,3 +110,6 @@ struct usdt payment_rest(const struct payment *p);
 // Status as it is to be shown at `now_us`: a test payment past its end counts as expired before anything has
 // swept it.
 enum pay_status payment_status_at(const struct payment *p, int64_t now_us);
+
+// The substatus that goes with it: nothing waits any more once the end has passed.
+enum pay_sub payment_sub_at(const struct payment *p, int64_t now_us);

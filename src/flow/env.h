@@ -1,18 +1,20 @@
 // What every use case is given: the world, the store, and what this gateway is.
 #pragma once
-#include "base/bell.h"
 #include "base/seal.h"
 #include "base/world.h"
 #include "core/payment_id.h"
 #include "store/store.h"
 
+struct bell;
 struct key_cache;
+struct pools;
 
 struct env {
   const struct world *world;
   struct store *store;
   struct bell *bell;
   struct key_cache *keys;
+  struct pools *pools;           // allocation hints, used by the writer only
   const struct seal_key *seal;   // opens the secrets in the database
   struct payment_id_key id_key;  // from the database, loaded by env_load()
   struct str base_url;           // without a slash at the end

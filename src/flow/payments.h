@@ -7,7 +7,7 @@
 #include "core/project.h"
 #include "flow/env.h"
 
-// Reads a payment by its public number together with its project. ERR_NO_PAYMENT.
+// Reads a payment by its public number together with its project (NULL: not wanted). ERR_NO_PAYMENT.
 enum err flow_payment_find(struct env *env, struct arena *a, int64_t id, struct payment *payment, struct project *project);
 
 struct flow_create {
@@ -17,14 +17,21 @@ struct flow_create {
   const struct project *project;
   bool is_test;
   struct create_request request;
+  struct str idempotency_key;  // version 2 requests; absent otherwise
+  uint8_t request_hash[32];    // of what was signed: the same key with another request is a conflict
   // result
   struct payment payment;
+  struct str answer; // the JSON to send
   bool replayed;
-  int64_t now_us;
   // inside
-  struct payment old; // what the order had before
-  struct payment_draft *draft;
+  int64_t now_us;
+  struct payment old; // the order's payment so far; row 0: none
+  bool takes_over;
+  int stage;
+  int added; // index of the statement that gives the new row's number
+  struct allocation *allocation;
 };
+// Beyond the errors of the job's step: ERR_BUSY, ERR_STOPPING, and `done` is not called then.
 enum err flow_create_start(struct env *env, struct arena *a, struct flow_create *f) MUST_CHECK;
 
 // What happens to one payment from outside the chain.
@@ -39,17 +46,26 @@ enum payment_action {
 };
 bool payment_action_parse(struct str name, enum payment_action *out); // "pay", "underpay", … of POST /pay/test
 
+struct flow_transfer {
+  struct str txid; // absent: none
+  struct usdt value;
+  int64_t block_us;
+};
+
 struct flow_action {
   struct job job;
   struct env *env;
   // input
   int64_t id; // public number
   enum payment_action action;
+  bool test_chain; // it came by POST /pay/test: then even "cancel" needs a test payment in Test mode
   // result
-  struct payment payment; // as it is after the change
+  struct payment payment; // as it is after the change; the successor where the order has been taken over
   struct project project;
   // inside
   int64_t now_us;
+  bool found, applied;
+  struct flow_transfer transfer;
 };
 // Results: ERR_NO_PAYMENT, also for a test action on what is not a test payment of a project in Test mode; ERR_MOVE.
 enum err flow_action_start(struct env *env, struct arena *a, struct flow_action *f) MUST_CHECK;

@@ -128,9 +128,7 @@
     " RETURNING payment_id")                                                                                  \
   X(Q_RESERVATION_DROP, "DELETE FROM reservations WHERE address_id = $1 AND pay_amount = $2 AND payment_id = $3") \
   X(Q_RESERVATION_COUNT, "SELECT COUNT(*) FROM reservations WHERE address_id = $1")                           \
-  X(Q_RESERVATION_RANGE,                                                                                      \
-    "SELECT pay_amount FROM reservations WHERE address_id = $1 AND pay_amount BETWEEN $2 AND $3"              \
-    " ORDER BY pay_amount")                                                                                   \
+  X(Q_RESERVATION_AT, "SELECT payment_id FROM reservations WHERE address_id = $1 AND pay_amount = $2")        \
   /* transfers and the timeline */                                                                            \
   X(Q_TRANSFER_ADD,                                                                                           \
     "INSERT INTO transfers (txid, log_index, is_test, payment_id, value, block_us)"                           \

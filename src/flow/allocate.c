@@ -1,0 +1,121 @@
+#include "flow/allocate.h"
+#include "base/bug.h"
+#include "flow/pool.h"
+#include "wire/bip32.h"
+
+enum { LOOK_AT_ONCE = 8 }; // candidates checked in one round
+
+enum stage { START, SOURCE, DERIVED, POOL, LOOKED };
+
+static enum err derive_next(struct allocation *al, struct job *j, const struct project *project) {
+  struct xpub key;
+  char text[TRON_ADDRESS_TEXT_N + 1];
+  if (!xpub_parse(al->xpub, &key))
+    BUG("a stored xpub does not parse");
+  // An index without a valid child is skipped, as BIP-32 says.
+  while (!xpub_address(&key, (uint32_t)al->xpub_index, text))
+    al->xpub_index++;
+  al->candidate = str_copy(j->arena, str_of(text));
+  JOB_OP(j, Q_ADDRESS_ADD, v_int(project->id), v_text(al->candidate), v_int(al->xpub_row), v_int(al->xpub_index));
+  al->stage = DERIVED;
+  return ERR_NONE;
+}
+
+static enum err source(struct allocation *al, struct job *j, struct env *env, const struct project *project) {
+  const struct rows *xpub = job_rows(j, 0);
+  if (xpub->n == 1) {
+    const struct val *v = rows_at(xpub, 0);
+    al->xpub_row = v[0].i;
+    al->xpub = v[1].s;
+    al->xpub_index = v[3].i;
+    return derive_next(al, j, project);
+  }
+  al->stage = POOL;
+  if (!pools_known(env->pools, project->id))
+    JOB_OP(j, Q_ADDRESS_POOL, v_int(project->id));
+  return ERR_NONE;
+}
+
+// An address that somebody has claimed already is skipped; it is never given to a second order either way.
+static enum err derived(struct allocation *al, struct job *j, const struct project *project, struct usdt amount,
+                        bool *finished) {
+  const struct rows *added = job_rows(j, 0);
+  if (added->n == 0) {
+    al->xpub_index++;
+    return derive_next(al, j, project);
+  }
+  al->address_id = rows_at(added, 0)[0].i;
+  al->address = al->candidate;
+  al->pay_amount = amount;
+  al->derived = *finished = true;
+  JOB_OP(j, Q_XPUB_ADVANCE, v_int(al->xpub_row), v_int(al->xpub_index + 1));
+  return ERR_NONE;
+}
+
+static enum err look(struct allocation *al, struct job *j, struct env *env, const struct project *project,
+                     struct usdt amount) {
+  al->n_slots = 0;
+  al->slots = ARENA_ARRAY(j->arena, struct slot, LOOK_AT_ONCE);
+  // The first hint is nearly always right; only a wrong one makes us look at several.
+  int wanted = al->looked ? LOOK_AT_ONCE : 1;
+  while (al->n_slots < wanted) {
+    struct slot *s = &al->slots[al->n_slots];
+    if (pools_next(env->pools, project, amount, s)) {
+      al->n_slots++;
+      JOB_OP(j, Q_RESERVATION_AT, v_int(s->address_id), v_int(s->pay_amount.micro));
+    } else if (al->rewound || !pools_rewind(env->pools, project, amount)) {
+      break;
+    } else {
+      al->rewound = true;
+    }
+  }
+  al->looked += al->n_slots;
+  al->stage = LOOKED;
+  if (al->n_slots)
+    return ERR_NONE;
+  pools_full(env->pools, project, amount);
+  return ERR_NO_ADDRESS_FREE;
+}
+
+static enum err looked(struct allocation *al, struct job *j, struct env *env, const struct project *project,
+                       struct usdt amount, bool *finished) {
+  for (int i = 0; i < al->n_slots; i++) {
+    const struct slot *s = &al->slots[i];
+    if (job_rows(j, i)->n)
+      continue;
+    if (*finished) { // not needed now, free for the next
+      pools_released(env->pools, project, s->address_id, s->pay_amount);
+      continue;
+    }
+    al->address_id = s->address_id;
+    al->address = str_copy(j->arena, s->address);
+    al->pay_amount = s->pay_amount;
+    *finished = true;
+  }
+  return *finished ? ERR_NONE : look(al, j, env, project, amount);
+}
+
+enum err allocation_step(struct allocation *al, struct job *j, struct env *env, const struct project *project,
+                         struct usdt amount, bool *finished) {
+  *finished = false;
+  switch ((enum stage)al->stage) {
+  case START:
+    al->stage = SOURCE;
+    JOB_OP(j, Q_XPUB_ACTIVE, v_int(project->id));
+    return ERR_NONE;
+  case SOURCE:
+    if (source(al, j, env, project) != ERR_NONE || j->n_ops)
+      return ERR_NONE;
+    return look(al, j, env, project, amount);
+  case DERIVED:
+    return derived(al, j, project, amount, finished);
+  case POOL:
+    pools_load(env->pools, project->id, job_rows(j, 0));
+    if (job_rows(j, 0)->n == 0)
+      return ERR_NO_ADDRESSES;
+    return look(al, j, env, project, amount);
+  case LOOKED:
+    return looked(al, j, env, project, amount, finished);
+  }
+  BUG("unknown stage");
+}

@@ -1,0 +1,50 @@
+#include "flow/change.h"
+#include "base/bell.h"
+#include "base/url.h"
+#include "core/webhook.h"
+#include "flow/rows.h"
+
+static enum webhook_event event_of(const struct pay_effects *fx) {
+  if (fx->became_paid)
+    return EVENT_PAID;
+  if (fx->became_expired)
+    return EVENT_EXPIRED;
+  if (fx->became_failed)
+    return EVENT_FAILED;
+  return fx->became_underpaid ? EVENT_UNDERPAID : (enum webhook_event)0;
+}
+
+struct str change_webhook_host(struct arena *a, struct str text) {
+  struct url u;
+  if (!text.p || !url_split(text, &u))
+    return STR_NONE;
+  return str_printf(a, "%.*s:%d", STR_FMT(u.host), u.port ? u.port : u.https ? 443 : 80);
+}
+
+static void queue_delivery(struct job *j, const struct payment *p, const struct project *project,
+                           enum webhook_event event, int64_t now_us) {
+  struct str host = change_webhook_host(j->arena, project->webhook_url);
+  if (!host.p)
+    return;
+  struct buf body;
+  buf_init(&body, j->arena, WEBHOOK_BODY_MAX);
+  webhook_body(&body, p, event);
+  JOB_OP(j, Q_DELIVERY_ADD, v_int(p->row), v_int(p->project_id), v_int(p->is_test), v_int(event),
+         v_text(webhook_id(j->arena, p, event)), v_text(project->webhook_url),
+         v_text(host), v_text(buf_view(&body)), v_int(now_us));
+}
+
+void change_queue(struct job *j, const struct payment *p, const struct project *project,
+                  const struct pay_effects *fx, int64_t now_us) {
+  job_update_payment(j, p);
+  if (fx->event)
+    JOB_OP(j, Q_EVENT_ADD, v_int(p->row), v_int(now_us), v_text(str_of(fx->event)), v_null());
+  enum webhook_event event = event_of(fx);
+  if (event == EVENT_PAID || (project->events & (int)event))
+    queue_delivery(j, p, project, event, now_us);
+}
+
+void change_ring(const struct env *env, const struct payment *p) {
+  if (env->bell)
+    bell_ring(env->bell, p->row, p->version);
+}

@@ -1,0 +1,35 @@
+// Where to look next for a free (address, amount) of a project's address list: hints in memory, the rows are the truth.
+//
+// A hint walks through the project's addresses at the plain amount (least recently released first), then through the
+// surcharges; what is released goes to the front again. A wrong hint costs a look-up, never a double reservation.
+// Used on the writer's thread only.
+#pragma once
+#include "core/project.h"
+#include "store/job.h"
+
+struct pools;
+
+struct slot {
+  int64_t address_id;
+  struct str address; // valid until the pool is forgotten
+  struct usdt pay_amount;
+};
+
+struct pools *pools_new(void);
+void pools_free(struct pools *p);
+
+// Is this project's list in memory? If not, give it with pools_load(): rows of Q_ADDRESS_POOL.
+bool pools_known(const struct pools *p, int64_t project_id);
+void pools_load(struct pools *p, int64_t project_id, const struct rows *addresses);
+void pools_forget(struct pools *p, int64_t project_id); // the list has changed
+
+// The next candidate for a payment of `amount`, to be checked against the rows; false: all have been tried. Calling it
+// again gives the one after.
+bool pools_next(struct pools *p, const struct project *project, struct usdt amount, struct slot *out);
+
+// Starts from the beginning. false: a whole walk has found nothing (pools_full) and nothing was released since.
+bool pools_rewind(struct pools *p, const struct project *project, struct usdt amount);
+void pools_full(struct pools *p, const struct project *project, struct usdt amount);
+
+// This pair is free again.
+void pools_released(struct pools *p, const struct project *project, int64_t address_id, struct usdt pay_amount);

@@ -1,0 +1,97 @@
+#include "flow/rows.h"
+#include "base/bug.h"
+
+void row_to_payment(const struct env *env, const struct val *v, struct payment *p) {
+  *p = (struct payment){
+      .row = v[0].i,
+      .id = payment_id_from_row(&env->id_key, v[0].i),
+      .project_id = v[1].i,
+      .is_test = v[2].i != 0,
+      .order_id = v[3].s,
+      .amount = {v[4].i},
+      .scale = (int)v[5].i,
+      .pay_amount = {v[6].i},
+      .received = {v[7].i},
+      .status = (enum pay_status)v[8].i,
+      .sub = (enum pay_sub)v[9].i,
+      .address_id = v[10].i,
+      .address = v[11].s,
+      .description = v[12].s,
+      .success_url = v[13].s,
+      .fail_url = v[14].s,
+      .created_us = v[15].i,
+      .match_from_us = v[16].i,
+      .first_expires_us = v[17].i,
+      .expires_us = v[18].i,
+      .quarantine_us = v[19].i,
+      .extended = (int)v[20].i,
+      .cancelled_us = v[21].i,
+      .txid = v[22].s,
+      .paid_us = v[23].i,
+      .due_us = v[24].i,
+      .replaced_by = v[25].i,
+      .version = v[26].i,
+  };
+  BUG_IF(p->status >= PAY_STATUSES || p->sub >= PAY_SUBS, "a payment's row has an unknown status");
+}
+
+void job_add_payment(struct job *j, const struct payment *p) {
+  JOB_OP(j, Q_PAYMENT_ADD, v_int(p->project_id), v_int(p->is_test), v_text(p->order_id), v_int(p->amount.micro),
+         v_int(p->scale), v_int(p->pay_amount.micro), v_int(p->received.micro), v_int(p->status), v_int(p->sub),
+         v_int_or_null(p->address_id), v_text(p->address), v_text(p->description), v_text(p->success_url),
+         v_text(p->fail_url), v_int(p->created_us), v_int(p->match_from_us), v_int(p->first_expires_us),
+         v_int(p->expires_us), v_int(p->quarantine_us), v_int(p->extended), v_int_or_null(p->due_us));
+}
+
+void job_update_payment(struct job *j, const struct payment *p) {
+  JOB_OP(j, Q_PAYMENT_UPDATE, v_int(p->row), v_int(p->received.micro), v_int(p->status), v_int(p->sub),
+         v_int(p->expires_us), v_int(p->quarantine_us), v_int(p->extended), v_int_or_null(p->cancelled_us),
+         v_text(p->txid), v_int_or_null(p->paid_us), v_int_or_null(p->due_us), v_int_or_null(p->replaced_by),
+         v_int(p->version));
+}
+
+void row_to_project(const struct val *v, struct project *p) {
+  *p = (struct project){
+      .id = v[0].i,
+      .merchant_id = v[1].i,
+      .name = v[2].s,
+      .live = v[3].i != 0,
+      .enabled = v[4].i != 0,
+      .website = v[5].s,
+      .website_host = v[6].s,
+      .webhook_url = v[7].s,
+      .support = v[8].s,
+      .events = (int)v[9].i,
+      .public_status = v[10].i != 0,
+      .require_v2 = v[11].i != 0,
+      .min_amount = {v[12].i},
+      .max_amount = {v[13].i},
+      .surcharge_cap = {v[14].i},
+      .policy =
+          {
+              .window_us = v[15].i,
+              .quarantine_us = v[16].i,
+              .accept_late = v[17].i != 0,
+              .tolerance = {v[18].i},
+          },
+      .created_us = v[19].i,
+      .version = v[20].i,
+  };
+}
+
+void job_update_project(struct job *j, const struct project *p) {
+  JOB_OP(j, Q_PROJECT_UPDATE, v_int(p->id), v_text(p->name), v_int(p->live), v_int(p->enabled), v_text(p->website),
+         v_text(p->website_host), v_text(p->webhook_url), v_text(p->support), v_int(p->events),
+         v_int(p->public_status), v_int(p->require_v2), v_int(p->min_amount.micro), v_int(p->max_amount.micro),
+         v_int(p->surcharge_cap.micro), v_int(p->policy.window_us), v_int(p->policy.quarantine_us),
+         v_int(p->policy.accept_late), v_int(p->policy.tolerance.micro), v_int(p->version));
+}
+
+void project_copy(struct project *to, const struct project *from, struct arena *a) {
+  *to = *from;
+  to->name = str_copy(a, from->name);
+  to->website = str_copy(a, from->website);
+  to->website_host = str_copy(a, from->website_host);
+  to->webhook_url = str_copy(a, from->webhook_url);
+  to->support = str_copy(a, from->support);
+}

@@ -13,7 +13,7 @@ enum pay_status {
   PAY_EXPIRED = 2,
   PAY_FAILED = 3
 }; // stored: values never change
-enum { PAY_STATUSES = 4 };
+#define PAY_STATUSES 4
 
 enum pay_sub {
   SUB_NONE = 0,
@@ -26,7 +26,7 @@ enum pay_sub {
   SUB_REVIEW = 7,
   SUB_CANCELLED = 8,
 };
-enum { PAY_SUBS = 9 };
+#define PAY_SUBS 9
 
 enum pay_extended { EXT_PAYER = 1, EXT_PART = 2 }; // bits: who has extended the window already
 

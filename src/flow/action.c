@@ -29,8 +29,10 @@ bool payment_action_parse(struct str name, enum payment_action *out) {
 static enum err test_transfer(struct flow_action *f, struct usdt value, int64_t block_us, struct pay_effects *fx) {
   struct job *j = &f->job;
   uint8_t random[TEST_TXID_BYTES];
+  char digits[2 * TEST_TXID_BYTES + 1];
   world_random(f->env->world, random, sizeof random);
-  struct str txid = str_printf(j->arena, "test_%s", str_c(j->arena, hex_text(j->arena, random, sizeof random)));
+  hex_encode(random, sizeof random, digits);
+  struct str txid = str_printf(j->arena, "test_%s", digits);
   enum err e = payment_transfer(&f->payment, &f->project.policy, value, txid, block_us, fx);
   if (e == ERR_NONE)
     f->transfer = (struct flow_transfer){txid, value, block_us};

@@ -8,47 +8,17 @@ enum { LOOK_AT_ONCE = 8 }; // candidates checked in one round
 enum stage { START, SOURCE, DERIVED, POOL, LOOKED };
 
 static enum err derive_next(struct allocation *al, struct job *j, const struct project *project) {
-  struct xpub key;
-  char text[TRON_ADDRESS_TEXT_N + 1];
-  if (!xpub_parse(al->xpub, &key))
-    BUG("a stored xpub does not parse");
-  // An index without a valid child is skipped, as BIP-32 says.
-  while (!xpub_address(&key, (uint32_t)al->xpub_index, text))
+  struct tron_address address;
+  char text[ADDRESS_TEXT_N + 1];
+  // An index without a key is skipped, as BIP-32 says.
+  while (al->xpub_index < BIP32_INDEX_END && !bip32_address(&al->xpub, (uint32_t)al->xpub_index, &address))
     al->xpub_index++;
+  if (al->xpub_index >= BIP32_INDEX_END)
+    return ERR_NO_ADDRESS_FREE;
+  address_format(&address, text);
   al->candidate = str_copy(j->arena, str_of(text));
   JOB_OP(j, Q_ADDRESS_ADD, v_int(project->id), v_text(al->candidate), v_int(al->xpub_row), v_int(al->xpub_index));
   al->stage = DERIVED;
-  return ERR_NONE;
-}
-
-static enum err source(struct allocation *al, struct job *j, struct env *env, const struct project *project) {
-  const struct rows *xpub = job_rows(j, 0);
-  if (xpub->n == 1) {
-    const struct val *v = rows_at(xpub, 0);
-    al->xpub_row = v[0].i;
-    al->xpub = v[1].s;
-    al->xpub_index = v[3].i;
-    return derive_next(al, j, project);
-  }
-  al->stage = POOL;
-  if (!pools_known(env->pools, project->id))
-    JOB_OP(j, Q_ADDRESS_POOL, v_int(project->id));
-  return ERR_NONE;
-}
-
-// An address that somebody has claimed already is skipped; it is never given to a second order either way.
-static enum err derived(struct allocation *al, struct job *j, const struct project *project, struct usdt amount,
-                        bool *finished) {
-  const struct rows *added = job_rows(j, 0);
-  if (added->n == 0) {
-    al->xpub_index++;
-    return derive_next(al, j, project);
-  }
-  al->address_id = rows_at(added, 0)[0].i;
-  al->address = al->candidate;
-  al->pay_amount = amount;
-  al->derived = *finished = true;
-  JOB_OP(j, Q_XPUB_ADVANCE, v_int(al->xpub_row), v_int(al->xpub_index + 1));
   return ERR_NONE;
 }
 
@@ -75,6 +45,39 @@ static enum err look(struct allocation *al, struct job *j, struct env *env, cons
     return ERR_NONE;
   pools_full(env->pools, project, amount);
   return ERR_NO_ADDRESS_FREE;
+}
+
+static enum err source(struct allocation *al, struct job *j, struct env *env, const struct project *project,
+                       struct usdt amount) {
+  const struct rows *xpub = job_rows(j, 0);
+  if (xpub->n == 1) {
+    const struct val *v = rows_at(xpub, 0);
+    al->xpub_row = v[0].i;
+    al->xpub_index = v[3].i;
+    BUG_IF(bip32_parse(v[1].s, &al->xpub) != BIP32_OK, "a stored xpub does not parse");
+    return derive_next(al, j, project);
+  }
+  if (pools_known(env->pools, project->id))
+    return look(al, j, env, project, amount);
+  al->stage = POOL;
+  JOB_OP(j, Q_ADDRESS_POOL, v_int(project->id));
+  return ERR_NONE;
+}
+
+// An address that somebody has claimed already is skipped; it is never given to a second order either way.
+static enum err derived(struct allocation *al, struct job *j, const struct project *project, struct usdt amount,
+                        bool *finished) {
+  const struct rows *added = job_rows(j, 0);
+  if (added->n == 0) {
+    al->xpub_index++;
+    return derive_next(al, j, project);
+  }
+  al->address_id = rows_at(added, 0)[0].i;
+  al->address = al->candidate;
+  al->pay_amount = amount;
+  al->derived = *finished = true;
+  JOB_OP(j, Q_XPUB_ADVANCE, v_int(al->xpub_row), v_int(al->xpub_index + 1));
+  return ERR_NONE;
 }
 
 static enum err looked(struct allocation *al, struct job *j, struct env *env, const struct project *project,
@@ -104,9 +107,7 @@ enum err allocation_step(struct allocation *al, struct job *j, struct env *env, 
     JOB_OP(j, Q_XPUB_ACTIVE, v_int(project->id));
     return ERR_NONE;
   case SOURCE:
-    if (source(al, j, env, project) != ERR_NONE || j->n_ops)
-      return ERR_NONE;
-    return look(al, j, env, project, amount);
+    return source(al, j, env, project, amount);
   case DERIVED:
     return derived(al, j, project, amount, finished);
   case POOL:

@@ -4,12 +4,14 @@
 #pragma once
 #include "core/project.h"
 #include "flow/env.h"
+#include "flow/pool.h"
+#include "wire/bip32.h"
 
 struct allocation {
   int stage, looked; // inside
   bool rewound;
   int64_t xpub_row, xpub_index;
-  struct str xpub;
+  struct xpub xpub;
   struct str candidate;
   struct slot *slots; // candidates of this round
   int n_slots;

@@ -84,7 +84,7 @@ static void fill(struct flow_create *f) {
 // A test payment's address is its own; it looks like one, but no wallet accepts its checksum.
 static struct str test_address(struct flow_create *f) {
   struct tron_address random;
-  char text[TRON_ADDRESS_TEXT_N + 1];
+  char text[ADDRESS_TEXT_N + 1];
   world_random(f->env->world, random.account, sizeof random.account);
   address_test_format(&random, text);
   return str_copy(f->job.arena, str_of(text));

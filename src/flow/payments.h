@@ -70,6 +70,9 @@ struct flow_action {
 // Results: ERR_NO_PAYMENT, also for a test action on what is not a test payment of a project in Test mode; ERR_MOVE.
 enum err flow_action_start(struct env *env, struct arena *a, struct flow_action *f) MUST_CHECK;
 
-// Test payments past their end become expired, reservations past their quarantine are released. Returns how many were
-// handled; call again while that is `limit`. For the expiry worker.
+// Test payments past their end become expired (live ones follow the chain's time). Returns how many were handled; call
+// again while that is `limit`.
 int flow_sweep(struct env *env, struct arena *a, int limit);
+
+// Drops stored answers of old Idempotency-Keys, a few at a time. Returns how many.
+int flow_forget_answers(struct env *env, struct arena *a);

@@ -32,7 +32,7 @@ void row_to_payment(const struct env *env, const struct val *v, struct payment *
       .replaced_by = v[25].i,
       .version = v[26].i,
   };
-  BUG_IF(p->status >= PAY_STATUSES || p->sub >= PAY_SUBS, "a payment's row has an unknown status");
+  BUG_IF(v[8].i < 0 || v[8].i >= PAY_STATUSES || v[9].i < 0 || v[9].i >= PAY_SUBS, "a payment's row has an unknown status");
 }
 
 void job_add_payment(struct job *j, const struct payment *p) {

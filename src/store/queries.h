@@ -73,7 +73,8 @@
   X(Q_PAYMENT_LIST,                                                                                           \
     "SELECT " PAYMENT_COLS " FROM payments WHERE id < $1 AND ($2 = 0 OR project_id = $2)"                     \
     " AND ($3 < 0 OR status = $3) ORDER BY id DESC LIMIT $4")                                                 \
-  X(Q_PAYMENT_LAST, "SELECT COALESCE(MAX(id), 0) FROM payments")                                              \
+  /* the engine's own: the number after which new rows are counted */                                        \
+  X(Q_PAYMENT_SKIP, "UPDATE sqlite_sequence SET seq = seq + $1 WHERE name = 'payments'")                      \
   X(Q_ORDER_PAYMENT,                                                                                          \
     "SELECT " PAYMENT_COLS " FROM payments WHERE id = (SELECT payment_id FROM orders"                         \
     " WHERE project_id = $1 AND is_test = $2 AND order_id = $3)")                                             \

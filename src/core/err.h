@@ -81,8 +81,6 @@
   X(ERR_XPUB, 422, "invalid_xpub", "This is not an extended public key (xpub…) of m/44'/195'/account'.")      \
   X(ERR_XPUB_PRIVATE, 422, "private_key_refused",                                                             \
     "This is an extended PRIVATE key: whoever has it has the money. Enter the public one (xpub…) and keep this secret.") \
-  X(ERR_XPUB_PRIVATE, 422, "private_key",                                                                     \
-    "This is a private key. Never give one to a server: use the extended public key (xpub…).")                \
   X(ERR_XPUB_TAKEN, 409, "xpub_taken", "This extended public key belongs to a project already.")              \
   X(ERR_CUSTODY, 409, "custody_conflict",                                                                     \
     "A project has either merchant or operator custody: remove the other kind of addresses first.")           \

@@ -1,4 +1,4 @@
-// Base58 with Bitcoin's alphabet, and Base58Check (four bytes of a double SHA-256 at the end).
+// Base58 with Bitcoin's alphabet, and Base58Check (four bytes of SHA-256, applied twice, at the end).
 #pragma once
 #include "base/str.h"
 

@@ -76,9 +76,11 @@ $(B)/gen/web.h: $(B)/gen/web.c ;
 
 # Unit tests: test/unit/core_*.c may link only base, wire and core.
 UNIT := $(patsubst test/unit/%.c,$(B)/test/%,$(wildcard test/unit/*.c))
+FUZZ := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 .PHONY: unit
-unit: $(UNIT) ## unit tests
+unit: $(UNIT) $(FUZZ:%=$(B)/replay/%) ## unit tests, and all that fuzzing has found so far
 	@set -e; for t in $(UNIT); do echo "== $$t"; $(RUNNER) $$t; done
+	@set -e; for t in $(FUZZ); do echo "== replay $$t"; $(RUNNER) $(B)/replay/$$t test/fuzz/corpus/$$t/* 2>$(B)/replay/$$t.log || { tail -n 30 $(B)/replay/$$t.log; exit 1; }; done
 
 $(B)/test/core_%: test/unit/core_%.c $(B)/libcore.a
 	@mkdir -p $(@D)
@@ -87,6 +89,35 @@ $(B)/test/core_%: test/unit/core_%.c $(B)/libcore.a
 $(B)/test/%: test/unit/%.c $(B)/libcryptopay.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcryptopay.a $(LIBS) -lcmocka
+
+# Fuzz targets: test/fuzz/NAME.c with its inputs in test/fuzz/corpus/NAME. As above, core_*.c link only base, wire and core.
+$(B)/replay/core_%: test/fuzz/core_%.c test/fuzz/replay/main.c $(B)/libcore.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) $(B)/libcore.a $(CORE_LIBS)
+
+$(B)/replay/%: test/fuzz/%.c test/fuzz/replay/main.c $(B)/libcryptopay.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) $(B)/libcryptopay.a $(LIBS)
+
+$(B)/run/core_%: test/fuzz/core_%.c $(B)/libcore.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(B)/libcore.a $(CORE_LIBS)
+
+$(B)/run/%: test/fuzz/%.c $(B)/libcryptopay.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(B)/libcryptopay.a $(LIBS)
+
+# What stops a target is kept in its corpus: mend it and commit both. New inputs go to build/fuzz/found.
+FUZZ_SECONDS ?= 10
+.PHONY: fuzz fuzz-run
+fuzz: ## each fuzz target for FUZZ_SECONDS, with clang's fuzzer and sanitizers
+	@$(MAKE) --no-print-directory -s -j2 CC=clang VARIANT=fuzz fuzz-run
+
+fuzz-run: $(FUZZ:%=$(B)/run/%)
+	@set -e; for t in $(FUZZ); do echo "== fuzz $$t"; mkdir -p $(B)/found/$$t; \
+	  $(B)/run/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=4096 -print_final_stats=1 \
+	    -verbosity=0 -artifact_prefix=test/fuzz/corpus/$$t/ $(B)/found/$$t test/fuzz/corpus/$$t 2>$(B)/found/$$t.log || \
+	    { tail -n 60 $(B)/found/$$t.log; exit 1; }; grep -h number_of_executed_units $(B)/found/$$t.log; done
 
 # Load generator and baselines of `make bench` (test/bench/bench.mjs).
 BENCH := $(patsubst test/bench/%.c,$(B)/bench/%,$(wildcard test/bench/*.c))

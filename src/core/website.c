@@ -78,8 +78,7 @@ static bool to_ascii(struct arena *a, struct str host, struct str *out) {
   char *name = NULL;
   if (host.n > HOST_MAX * 4)
     return false;
-  int flags = IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES;
-  bool ok = idn2_to_ascii_8z(str_c(a, host), &name, flags) == IDN2_OK;
+  bool ok = idn2_to_ascii_8z(str_c(a, host), &name, IDN2_NONTRANSITIONAL) == IDN2_OK;
   if (ok)
     *out = str_copy(a, str_of(name));
   idn2_free(name);
@@ -141,7 +140,7 @@ static bool idn_host_matches(struct str website, struct str host) {
     return false;
   memcpy(utf8, host.p, host.n);
   utf8[host.n] = '\0';
-  bool ok = idn2_to_ascii_8z(utf8, &name, IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES) == IDN2_OK;
+  bool ok = idn2_to_ascii_8z(utf8, &name, IDN2_NONTRANSITIONAL) == IDN2_OK;
   ok = ok && same_host(website, without_dot(str_of(name)));
   idn2_free(name);
   return ok;
@@ -174,7 +173,7 @@ enum err website_webhook(struct arena *a, struct str url, bool allow_http, struc
   if (url.n > WEBSITE_URL_MAX || !url_split(url, &u) || u.has_userinfo || (!u.https && !allow_http))
     return ERR_WEBHOOK_URL;
   struct str host = u.host;
-  if (!url_host_is_ascii(host) && !to_ascii(a, host, &host))
+  if (!url_host_is_ascii(host) && (!to_ascii(a, host, &host) || !is_dns_name(host)))
     return ERR_WEBHOOK_URL;
   struct buf b;
   buf_init(&b, a, WEBSITE_URL_MAX);

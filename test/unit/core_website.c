@@ -111,6 +111,11 @@ static const char *const not_websites[] = {
     "https://a%2ecom",
     "https://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.com", // label of 64
     "javascript://example.com/%0aalert(1)",
+    "https://\xc3\xbc_x.de",
+    "https://xn--mnchen-3ya._e",
+    "https://\xe3\x80\x80.de",
+    "https://\xc3\xbc.a\xe2\x84\x80.com",
+    "https://\xc3\xbc\xef\xbc\x8cx.com", // a full-width comma
 };
 
 static void normalises(void **state) {
@@ -172,6 +177,7 @@ static const struct {
     {"merchant-site.com", "https://evil.com/merchant-site.com", MATCH_FOREIGN},
     {"merchant-site.com", "https://evil.com#@merchant-site.com", MATCH_FOREIGN},
     {"merchant-site.com", "https://merchant\xe2\x80\x90site.com/", MATCH_FOREIGN}, // another hyphen
+    {"xn--x-dha.com", "https://\xc3\xbc\xef\xbc\x8cx.com/", MATCH_FOREIGN},        // a full-width comma
     {"merchant-site.com", "https://user@merchant-site.com/", MATCH_MALFORMED},
     {"merchant-site.com", "https://evil.com\\@merchant-site.com/", MATCH_MALFORMED},
     {"merchant-site.com", "javascript:alert(1)//merchant-site.com", MATCH_MALFORMED},
@@ -208,6 +214,7 @@ static void checks_webhooks(void **state) {
   check_webhook("https://u:p@merchant-site.com/", true, NULL);
   check_webhook("ftp://merchant-site.com/", true, NULL);
   check_webhook("", true, NULL);
+  check_webhook("https://\xe3\x80\x80/", true, NULL); // an ideographic space
 }
 
 int main(void) {

@@ -58,6 +58,8 @@
   X(ERR_NO_DELIVERY, 404, "webhook_not_found", "Webhook delivery not found.")                                 \
   X(ERR_PUBLIC_STATUS_OFF, 401, "signature_required", "This project answers only signed status requests.")    \
   X(ERR_MOVE, 409, "illegal_move", "The payment's present state does not allow this.")                        \
+  X(ERR_FOREIGN, 403, "foreign_request", "This request comes from a page of another site.")                     \
+  X(ERR_ACTION, 422, "invalid_action", "action must be pay, underpay, overpay, late, cancel or expire.")         \
   X(ERR_CHANGED, 409, "changed_meanwhile", "Something else changed this at the same moment. Try again.")      \
   X(ERR_NO_ADDRESSES, 503, "no_address_configured",                                                           \
     "This project has no receiving address for live payments. Add one with: cryptopay address add")           \

@@ -219,6 +219,8 @@ void checkout_view_make(struct checkout_view *v, struct arena *a, const struct p
                         const struct checkout_facts *facts) {
   const struct project *project = facts->project;
   checkout_view_message(v, state_of(p, facts->now_us), p->id, facts);
+  v->status = payment_status_at(p, facts->now_us);
+  v->sub = payment_sub_at(p, facts->now_us);
   v->version = p->version;
   v->test = p->is_test;
   v->test_buttons = p->is_test && !project->live;
@@ -227,7 +229,7 @@ void checkout_view_make(struct checkout_view *v, struct arena *a, const struct p
   v->order_id = p->order_id;
   v->newer_id = facts->newer_id;
   v->pays = v->state == CHECKOUT_WAITING || v->state == CHECKOUT_UNDERPAID;
-  bool open = payment_status_at(p, facts->now_us) == PAY_PENDING && v->pays;
+  bool open = v->status == PAY_PENDING && v->pays;
   v->can_extend = open && !(p->extended & EXT_PAYER);
   v->can_cancel = v->state == CHECKOUT_WAITING && p->received.micro == 0;
   fill_shop(v, a, project);

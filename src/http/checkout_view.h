@@ -30,6 +30,7 @@ struct checkout_lang {
 };
 
 struct checkout_view {
+  struct str root; // before /static: the path of the base URL
   enum lang lang;
   const char *lang_tag;
   struct str chosen; // the language chosen on the page, carried along in its forms; absent where none was
@@ -38,6 +39,8 @@ struct checkout_view {
 
   enum checkout_state state;
   const char *state_name;
+  enum pay_status status; // as the API has them
+  enum pay_sub sub;
   int64_t id, version;
   bool test, test_buttons; // a test payment; its project is in Test mode, so the buttons work
   bool live;               // may still change by itself

@@ -1,5 +1,7 @@
 // Every statement of the program, in one list. One text serves both engines: parameters are $1, $2 … in order.
 // What a statement may not do: now(), random(), floating point, "::", ON CONFLICT without naming its target.
+// Two endings have a meaning of their own, for at most one row: "RETURNING id" of an INSERT gives the new row's number,
+// "RETURNING 1" says whether a row was changed.
 #pragma once
 #include <stdbool.h>
 
@@ -40,7 +42,7 @@
     "UPDATE projects SET name = $2, live = $3, enabled = $4, website = $5, website_host = $6, webhook_url = $7," \
     " support = $8, events = $9, public_status = $10, require_v2 = $11, min_amount = $12, max_amount = $13,"  \
     " surcharge_cap = $14, window_us = $15, quarantine_us = $16, accept_late = $17, tolerance = $18,"         \
-    " version = version + 1 WHERE id = $1 AND version = $19 RETURNING id")                                    \
+    " version = version + 1 WHERE id = $1 AND version = $19 RETURNING 1")                                    \
   X(Q_PROJECT_BY_ID, "SELECT " PROJECT_COLS " FROM projects WHERE id = $1")                                   \
   X(Q_PROJECT_BY_HOST, "SELECT id FROM projects WHERE website_host = $1")                                     \
   X(Q_PROJECT_ALL, "SELECT " PROJECT_COLS " FROM projects ORDER BY id")                                       \
@@ -65,7 +67,7 @@
   X(Q_PAYMENT_UPDATE,                                                                                         \
     "UPDATE payments SET received = $2, status = $3, sub = $4, expires_us = $5, quarantine_us = $6,"          \
     " extended = $7, cancelled_us = $8, txid = $9, paid_us = $10, due_us = $11, replaced_by = $12,"           \
-    " version = $13 WHERE id = $1 AND version = $13 - 1 RETURNING id")                                        \
+    " version = $13 WHERE id = $1 AND version = $13 - 1 RETURNING 1")                                        \
   X(Q_PAYMENT_BY_ID, "SELECT " PAYMENT_COLS " FROM payments WHERE id = $1")                                   \
   X(Q_PAYMENT_DUE,                                                                                            \
     "SELECT " PAYMENT_COLS " FROM payments WHERE is_test = $1 AND due_us IS NOT NULL AND due_us <= $2"        \
@@ -80,16 +82,16 @@
     " WHERE project_id = $1 AND is_test = $2 AND order_id = $3)")                                             \
   X(Q_ORDER_ADD,                                                                                              \
     "INSERT INTO orders (project_id, is_test, order_id, payment_id) VALUES ($1, $2, $3, $4)"                  \
-    " ON CONFLICT (project_id, is_test, order_id) DO NOTHING RETURNING payment_id")                           \
+    " ON CONFLICT (project_id, is_test, order_id) DO NOTHING RETURNING 1")                           \
   X(Q_ORDER_MOVE,                                                                                             \
     "UPDATE orders SET payment_id = $4 WHERE project_id = $1 AND is_test = $2 AND order_id = $3"              \
-    " AND payment_id = $5 RETURNING payment_id")                                                              \
+    " AND payment_id = $5 RETURNING 1")                                                              \
   /* idempotency */                                                                                           \
   X(Q_IDEMPOTENCY_GET,                                                                                        \
     "SELECT request_hash, answer FROM idempotency WHERE project_id = $1 AND is_test = $2 AND key = $3")       \
   X(Q_IDEMPOTENCY_ADD,                                                                                        \
     "INSERT INTO idempotency (project_id, is_test, key, request_hash, answer, created_us)"                    \
-    " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (project_id, is_test, key) DO NOTHING RETURNING created_us") \
+    " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (project_id, is_test, key) DO NOTHING RETURNING 1") \
   X(Q_IDEMPOTENCY_OLD,                                                                                        \
     "SELECT project_id, is_test, key FROM idempotency WHERE created_us < $1 ORDER BY created_us LIMIT $2")    \
   X(Q_IDEMPOTENCY_DROP, "DELETE FROM idempotency WHERE project_id = $1 AND is_test = $2 AND key = $3")        \
@@ -117,16 +119,16 @@
     " ON CONFLICT (xpub) DO NOTHING RETURNING id")                                                            \
   X(Q_XPUB_ACTIVATE, "UPDATE xpubs SET active = 1, custody = $2 WHERE id = $1")                               \
   X(Q_XPUB_DEACTIVATE, "UPDATE xpubs SET active = 0 WHERE project_id = $1 AND active = 1")                    \
-  X(Q_XPUB_ADVANCE, "UPDATE xpubs SET next_index = $2 WHERE id = $1 AND next_index = $3 RETURNING id")        \
+  X(Q_XPUB_ADVANCE, "UPDATE xpubs SET next_index = $2 WHERE id = $1 AND next_index = $3 RETURNING 1")        \
   X(Q_XPUB_SKIP, "UPDATE xpubs SET next_index = next_index + $1")                                             \
   X(Q_XPUB_HIGHEST, "SELECT COALESCE(MAX(next_index), 0) FROM xpubs")                                         \
   /* reservations */                                                                                          \
   X(Q_RESERVATION_ADD,                                                                                        \
     "INSERT INTO reservations (address_id, pay_amount, payment_id) VALUES ($1, $2, $3)"                       \
-    " ON CONFLICT (address_id, pay_amount) DO NOTHING RETURNING payment_id")                                  \
+    " ON CONFLICT (address_id, pay_amount) DO NOTHING RETURNING 1")                                  \
   X(Q_RESERVATION_MOVE,                                                                                       \
     "UPDATE reservations SET payment_id = $3 WHERE address_id = $1 AND pay_amount = $2 AND payment_id = $4"   \
-    " RETURNING payment_id")                                                                                  \
+    " RETURNING 1")                                                                                  \
   X(Q_RESERVATION_DROP, "DELETE FROM reservations WHERE address_id = $1 AND pay_amount = $2 AND payment_id = $3") \
   X(Q_RESERVATION_COUNT, "SELECT COUNT(*) FROM reservations WHERE address_id = $1")                           \
   X(Q_RESERVATION_AT, "SELECT payment_id FROM reservations WHERE address_id = $1 AND pay_amount = $2")        \
@@ -149,12 +151,12 @@
     " ORDER BY next_us LIMIT $3")                                                                             \
   X(Q_DELIVERY_SETTLE,                                                                                        \
     "UPDATE deliveries SET status = $2, attempts = $3, round_attempts = $4, next_us = $5, delivered_us = $6," \
-    " version = version + 1 WHERE id = $1 AND version = $7 RETURNING id")                                     \
+    " version = version + 1 WHERE id = $1 AND version = $7 RETURNING 1")                                     \
   X(Q_DELIVERY_RETARGET,                                                                                      \
     "UPDATE deliveries SET url = $2, host = $3, version = version + 1 WHERE project_id = $1 AND status = 0")  \
   X(Q_DELIVERY_REPLAY,                                                                                        \
     "UPDATE deliveries SET status = 0, round_attempts = 0, next_us = $2, version = version + 1"               \
-    " WHERE id = $1 RETURNING id")                                                                            \
+    " WHERE id = $1 RETURNING 1")                                                                            \
   X(Q_DELIVERY_REPLAY_RANGE,                                                                                  \
     "UPDATE deliveries SET status = 0, round_attempts = 0, next_us = $2, version = version + 1"               \
     " WHERE project_id = $1 AND created_us >= $3 AND created_us < $4 RETURNING id")                           \

@@ -4,13 +4,20 @@
 
 #include <sqlite3.h>
 
-struct db {
-  sqlite3 *handle;
-  sqlite3_stmt *statements[QUERIES]; // prepared when first used
+enum answer { ANSWER_ROWS, ANSWER_NEW_ID, ANSWER_CHANGED }; // see db_run()
+
+struct statement {
+  sqlite3_stmt *st; // prepared when first used
+  enum answer answer;
 };
 
-// The writer may write and is the only one that ever checkpoints; readers may not (design: the WAL-reset bug of SQLite
-// before 3.51.3 needs a second connection that checkpoints). false: db_error_text() says why.
+struct db {
+  sqlite3 *handle;
+  struct statement statements[QUERIES];
+};
+
+// The writer may write and is the only one that ever checkpoints; readers may not (design: the WAL-reset bug
+// of SQLite before 3.51.3 needs a second connection that checkpoints). false: db_error_text() says why.
 bool db_open(struct db *db, const char *path, const char *vfs, bool writer);
 void db_close(struct db *db);
 

@@ -90,7 +90,7 @@ static void mark_paid(struct arrival *a) {
 
 static bool seen_before(const char *webhook_id) {
   for (int i = 0; webhook_id[0] && i < ARRIVALS; i++)
-    if (strcmp(shop.arrivals[i].webhook_id, webhook_id) == 0)
+    if (shop.arrivals[i].signature_ok && strcmp(shop.arrivals[i].webhook_id, webhook_id) == 0)
       return true;
   return false;
 }

@@ -124,10 +124,9 @@ describe('addresses that are refused', () => {
     '41c8599111f29c1e1e061265b4af93ea1f274ad78a', // hex
     'TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYd0',
     '1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa',
-    '',
   ];
   for (const text of bad)
-    test(`${text || 'empty'}`, async () => {
+    test(text, async () => {
       const project = await server.addProject();
       assert.equal((await address('add', project, text)).code, 1);
       assert.deepEqual(await server.cliLines(['address', 'list', String(project.app_id)]), []);
@@ -167,7 +166,7 @@ describe('an extended public key', () => {
   test('other keys and broken ones are refused', async () => {
     const project = await server.addProject();
     const xprv = 'xprv9z1pB5qPNYGMVrGcyXt97Jwd9GBRoNFdhJfxqbHjzrBKeN1GMETuGFi1c73SQkP8kkKz5MVoMtLRcsDWggUcaPF32AXN4qNsNWBoJbaHcQ7';
-    for (const text of [xprv, `${XPUB_A.slice(0, -1)}e`, 'xpub', '']) assert.equal((await address('set-xpub', project, text)).code, 1, text);
+    for (const text of [xprv, `${XPUB_A.slice(0, -1)}e`, 'xpub']) assert.equal((await address('set-xpub', project, text)).code, 1, text);
     assert.ok(!server.log.includes(xprv), 'a private key never reaches the log');
   });
 });

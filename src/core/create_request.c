@@ -96,15 +96,14 @@ static enum err take_text(struct arena *a, const json_t *value, enum err wrong, 
   return ERR_NONE;
 }
 
-static enum err take_amount(struct arena *a, const json_t *value, struct str token, struct str *out) {
-  *out = STR_NONE;
+// What is neither text nor a number becomes empty text, which is no amount: that is said when its turn comes.
+// So does a number whose field's name was spelt with escapes: without a token its own text is not at hand.
+static struct str take_amount(struct arena *a, const json_t *value, struct str token) {
   if (!value || json_is_null(value))
-    return ERR_NONE;
-  // without a token the name was spelt with escapes: the number's own text is not at hand
-  if (json_is_string(value) ? false : !json_is_number(value) || token.n == 0)
-    return ERR_AMOUNT_FORMAT;
-  *out = str_copy(a, json_is_string(value) ? text_of(value) : token);
-  return ERR_NONE;
+    return STR_NONE;
+  if (json_is_string(value))
+    return str_copy(a, text_of(value));
+  return json_is_number(value) && token.n ? str_copy(a, token) : STR("");
 }
 
 static enum err take_fields(struct arena *a, const json_t *root, const struct tokens *t,
@@ -119,9 +118,8 @@ static enum err take_fields(struct arena *a, const json_t *root, const struct to
   if (e != ERR_NONE)
     return e;
   e = take_text(a, json_object_get(root, *param = "fail_url"), ERR_FAIL_URL, &out->fail_url);
-  if (e != ERR_NONE)
-    return e;
-  return take_amount(a, json_object_get(root, *param = "amount"), t->amount, &out->amount_text);
+  out->amount_text = take_amount(a, json_object_get(root, "amount"), t->amount);
+  return e;
 }
 
 enum err create_request_parse(struct arena *a, struct str body, struct create_request *out,

@@ -14,9 +14,10 @@ enum {
 
 struct create_request {
   struct str order_id;
-  struct str amount_text; // as written: digits of the number, or the string; absent where not given
-  struct usdt amount;     // from here on set by create_request_amount()
-  int scale;              // decimals written
+  struct str
+      amount_text; // as written: the number's own text, or the string; empty where it is neither, or absent
+  struct usdt amount;                            // from here on set by create_request_amount()
+  int scale;                                     // decimals written
   struct str description, success_url, fail_url; // absent where not given, null or empty
 };
 

@@ -22,7 +22,7 @@ static void check(struct arena *a, struct str body, struct create_request *r) {
   BUG_IF(!root, "accepted bodies are JSON objects");
   BUG_IF(!text_printable(r->order_id, 1, ORDER_ID_CHARS_MAX), "order_id");
   check_number(a, json_object_get(root, "order_id"), r->order_id);
-  if (r->amount_text.p)
+  if (r->amount_text.n > 0)
     check_number(a, json_object_get(root, "amount"), r->amount_text);
   json_decref(root);
   if (create_request_urls(r, STR("merchant-site.com"), &param) == ERR_NONE && r->success_url.p)

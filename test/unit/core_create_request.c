@@ -141,6 +141,7 @@ static void is_not_fooled_about_the_amount(void **state) {
       "{\"order_id\":\"1\",\"x\":\"\\\"amount\\\":7\",\"amount\":5}",
       "{\"order_id\":\"1\",\"amount\":5,\"x\":\"amount\",\"y\":7}",
       "{\"order_id\":\"1\",\"amount\":5,\"x\":\"}\\\\\",\"xamount\":7,\"amountx\":7}",
+      "{\"order_id\":\"1\",\"x\":\"\\\"\",\"amount\":5}",
       "{\"order_id\":\"1\",\"amount\\\\\":7,\"amount\":5}",
   };
   for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
@@ -280,6 +281,7 @@ static void reports_the_first_failure(void **state) {
   assert_int_equal(check("{\"order_id\":\"1\",\"fail_url\":\"https://merchant-site.com\",\"amount\":0}"),
                    ERR_AMOUNT_ZERO);
   assert_string_equal(param, "amount");
+  assert_int_equal(check("{\"order_id\":\"1\",\"fail_url\":\"x\",\"amount\":true}"), ERR_FAIL_URL);
 }
 
 int main(void) {

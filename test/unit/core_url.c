@@ -45,6 +45,7 @@ static const char *const bad[] = {
     " https://a.b",
     "https://a.b ",
     "https://a b/",
+    "https://a.b/x y",
     "https://a.b/\n",
     "https://a.b/\r\nX: y",
     "https://a.b/\tx",

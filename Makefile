@@ -131,7 +131,7 @@ $(B)/bench/%: test/bench/%.c $(B)/libcryptopay.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcryptopay.a $(LIBS)
 
 # What `make test` runs, in this order. Each is a target of its own.
-TESTS := check unit asan e2e browser
+TESTS := check unit asan tsan fuzz e2e browser
 .PHONY: run test npm check format asan tsan e2e browser screens help install
 run: ## installs what is missing, builds, starts a demo gateway and shop
 	@tools/deps run

@@ -135,7 +135,8 @@ TESTS := check unit asan tsan fuzz e2e browser
 .PHONY: run test npm check format asan tsan e2e browser screens help install
 run: ## installs what is missing, builds, starts a demo gateway and shop
 	@tools/deps run
-	@$(MAKE) --no-print-directory -s all
+	@[ -e $(B)/cryptopay ] || echo "building, once"
+	@$(MAKE) --no-print-directory -s -j2 all
 	@tools/demo
 
 test: ## installs what is missing, builds, runs every test and says how long each took

@@ -45,6 +45,7 @@ static enum outcome try_once(struct cli *c, bool make, struct str request, struc
   struct str error = STR_NONE;
   switch (instance_open(&g, &c->settings, make, answer->arena, &error)) {
   case FOLDER_OPEN:
+    instance_recall_base_url(&g);
     commands_run(&g.gateway, answer->arena, request, answer);
     instance_close(&g);
     return OUT_ANSWERED;

@@ -37,9 +37,9 @@ int run_serve(struct cli *c) {
 
 // One line; what comes after it is ignored. False at the end of the input or when the line is too long.
 static bool read_line(struct arena *a, struct str *line) {
-  enum { LINE_MAX = PASSWORD_MAX_BYTES + 2 };
-  char *text = arena_alloc(a, LINE_MAX + 1);
-  if (!fgets(text, LINE_MAX + 1, stdin))
+  enum { PASSWORD_LINE_MAX = PASSWORD_MAX_BYTES + 2 };
+  char *text = arena_alloc(a, PASSWORD_LINE_MAX + 1);
+  if (!fgets(text, PASSWORD_LINE_MAX + 1, stdin))
     return false;
   size_t n = strlen(text);
   if (n && text[n - 1] == '\n')

@@ -1,4 +1,5 @@
 #include "daemon/instance.h"
+#include "daemon/file.h"
 #include "daemon/secret_key.h"
 #include "flow/keys.h"
 #include "flow/pool.h"
@@ -65,6 +66,21 @@ bool instance_open_file(struct instance *g, const struct settings *settings, con
     return true;
   close_store(g);
   return false;
+}
+
+void instance_note_base_url(const struct instance *g) {
+  struct str have = file_get(g->arena, g->folder.base_url, BASE_URL_MAX);
+  if (!str_eq(have, g->env.base_url) && !file_put(g->arena, g->folder.base_url, g->env.base_url))
+    LOG(WARN, "the base URL could not be noted", LOG_C("file", g->folder.base_url));
+}
+
+void instance_recall_base_url(struct instance *g) {
+  const enum setting_source *source = g->gateway.settings->source;
+  struct str noted = file_get(g->arena, g->folder.base_url, BASE_URL_MAX);
+  struct base_url parsed;
+  if (source[SETTING_base_url] == FROM_DEFAULT && source[SETTING_listen] == FROM_DEFAULT && noted.n &&
+      !base_url_parse(noted, g->arena, &parsed))
+    g->env.base_url = parsed.text;
 }
 
 void instance_close(struct instance *g) {

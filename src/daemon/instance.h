@@ -21,4 +21,9 @@ enum folder_state instance_open(struct instance *g, const struct settings *setti
 // The same on a database file other than the folder's own, the lock held already (restore). False: *error.
 bool instance_open_file(struct instance *g, const struct settings *settings, const char *database,
                         struct arena *a, struct str *error);
+// What this server calls itself is noted in the data folder, so that a command without a server (and without
+// a base_url of its own) shows the same links.
+void instance_note_base_url(const struct instance *g);
+void instance_recall_base_url(struct instance *g);
+
 void instance_close(struct instance *g); // the writer must have been stopped

@@ -27,6 +27,8 @@ function inspect({ tags, least }) {
   const faults = [];
   const { scrollWidth, clientWidth } = document.documentElement;
   if (scrollWidth > clientWidth) faults.push(`scrolls sideways: ${scrollWidth} > ${clientWidth}`);
+  for (const element of document.querySelectorAll('#live, #live *')) // what hides its overflow hides it from the page's own width
+    if (element.clientWidth && element.scrollWidth > element.clientWidth + 1) faults.push(`${element.tagName}.${element.className} is too wide: ${element.scrollWidth}`);
   for (const element of document.querySelectorAll('a, button, summary, input:not([type=hidden])')) {
     const box = element.getBoundingClientRect();
     if (box.width && (box.width < least || box.height < least))

@@ -50,6 +50,9 @@ bool cli_switch(const struct cli *c, const char *key);
 int cli_fail(const struct cli *c, enum exit_status status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+// Reports that a command was refused, in the shape of an answer; returns EXIT_REFUSED.
+int cli_refused(const struct cli *c, const char *error, const char *code, const char *param);
+
 // Sends the request to the server or executes it here, and shows the answer. `make` permits a new data
 // folder.
 int cli_ask(struct cli *c, bool make);

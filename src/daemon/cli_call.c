@@ -80,17 +80,21 @@ static bool exchange(struct cli *c, bool make, struct str request, struct buf *a
   return false;
 }
 
-static json_t *refused(struct cli *c, json_t *answer) {
-  if (c->json) {
-    json_dumpf(answer, stdout, JSON_COMPACT);
-    putchar('\n');
-  } else {
-    const char *error = json_string_value(json_object_get(answer, "error"));
-    const char *param = json_string_value(json_object_get(answer, "param"));
-    fprintf(stderr, "cryptopay: %s%s%s\n", param ? param : "", param ? ": " : "", error ? error : "refused");
+int cli_refused(const struct cli *c, const char *error, const char *code, const char *param) {
+  if (!c->json) {
+    fprintf(stderr, "cryptopay: %s%s%s\n", param ? param : "", param ? ": " : "", error);
+    return EXIT_REFUSED;
   }
+  json_t *answer = json_pack("{s:b, s:s, s:s?, s:s?}", "ok", 0, "error", error, "code", code, "param", param);
+  cli_show(c, answer);
   json_decref(answer);
-  return NULL;
+  return EXIT_REFUSED;
+}
+
+static int show_refusal(const struct cli *c, const json_t *answer) {
+  const char *error = json_string_value(json_object_get(answer, "error"));
+  return cli_refused(c, error ? error : "refused", json_string_value(json_object_get(answer, "code")),
+                     json_string_value(json_object_get(answer, "param")));
 }
 
 static json_t *result_of(struct cli *c, struct str text, int *status) {
@@ -101,8 +105,9 @@ static json_t *result_of(struct cli *c, struct str text, int *status) {
     return NULL;
   }
   if (!json_is_true(json_object_get(answer, "ok"))) {
-    *status = EXIT_REFUSED;
-    return refused(c, answer);
+    *status = show_refusal(c, answer);
+    json_decref(answer);
+    return NULL;
   }
   json_t *result = json_incref(json_object_get(answer, "result"));
   json_decref(answer);

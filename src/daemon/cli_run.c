@@ -3,12 +3,10 @@
 #include "daemon/serve.h"
 #include "daemon/version.h"
 #include "flow/password.h"
+#include "store/check.h"
 
-#include <curl/curl.h>
-#include <microhttpd.h>
 #include <openssl/crypto.h>
 #include <sodium.h>
-#include <sqlite3.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -76,7 +74,7 @@ int run_merchant_add(struct cli *c) {
     e = password_hash(password, &c->arena, &hash);
   sodium_memzero((char *)(uintptr_t)password.p, password.n);
   if (e)
-    return cli_fail(c, EXIT_REFUSED, "%s", err_sentence(e));
+    return cli_refused(c, err_sentence(e), err_code(e), e == ERR_PASSWORD ? "password" : NULL);
   json_object_del(c->args, "password_stdin");
   json_object_set_new(c->args, "password_hash", json_stringn(hash.p, hash.n));
   return cli_ask(c, true);
@@ -98,11 +96,9 @@ int run_payment_show(struct cli *c) {
 }
 
 int run_version(struct cli *c) {
-  json_t *v = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "version", CRYPTOPAY_VERSION, "sqlite",
-                        sqlite3_libversion(), "libmicrohttpd", MHD_get_version(), "curl",
-                        curl_version_info(CURLVERSION_NOW)->version, "openssl",
-                        OpenSSL_version(OPENSSL_VERSION_STRING), "sodium", sodium_version_string(), "jansson",
-                        jansson_version_str());
+  json_t *v = json_pack("{s:s, s:s, s:s, s:s, s:s}", "version", CRYPTOPAY_VERSION, "sqlite",
+                        store_library().version, "openssl", OpenSSL_version(OPENSSL_VERSION_STRING), "sodium",
+                        sodium_version_string(), "jansson", jansson_version_str());
   cli_show(c, v);
   json_decref(v);
   return EXIT_DONE;

@@ -15,8 +15,7 @@ static enum err each_address(struct call *c,
     e = change(c->env, c->a, app_id, address);
     if (e) {
       c->param = address.p;
-      c->problem = str_printf(c->a, "%.*s: %s%s", STR_FMT(address), err_sentence(e),
-                              i ? " (Those named before it were done.)" : "");
+      c->problem = str_printf(c->a, "%s%s", err_sentence(e), i ? " (Those named before it were done.)" : "");
     }
   }
   if (e)

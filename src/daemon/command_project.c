@@ -40,6 +40,22 @@ static void put_credentials(struct call *c, const struct credentials *keys) {
   jsonw_close(&c->out, '}');
 }
 
+// Which argument of `project add` an error is about.
+static const char *param_of(enum err e) {
+  static const struct {
+    enum err e;
+    const char *param;
+  } table[] = {{ERR_NO_MERCHANT, "merchant"},
+               {ERR_NAME, "name"},
+               {ERR_WEBSITE, "website"},
+               {ERR_WEBSITE_TAKEN, "website"},
+               {ERR_WEBHOOK_URL, "webhook"}};
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+    if (table[i].e == e)
+      return table[i].param;
+  return NULL;
+}
+
 enum err command_project_add(struct call *c) {
   struct project project;
   struct credentials keys[2];
@@ -48,8 +64,10 @@ enum err command_project_add(struct call *c) {
                            .website = call_text(c, "website"),
                            .webhook = call_text(c, "webhook")};
   enum err e = admin_project_add(c->env, c->a, &in, &project, keys);
-  if (e)
+  if (e) {
+    c->param = param_of(e);
     return e;
+  }
   jsonw_open(&c->out, '{');
   jsonw_ki64(&c->out, "app_id", project.id);
   jsonw_kstr(&c->out, "mode", mode_name(project.live));

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
-#include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -136,10 +135,11 @@ static void check_clock(struct doctor *d) {
 }
 
 static void check_versions(struct doctor *d) {
-  bool old = sqlite3_libversion_number() < SQLITE_VERSION_NUMBER;
-  found(d, "libraries", old ? BAD : GOOD,
-        str_printf(d->a, "SQLite %s, built with %s", sqlite3_libversion(), SQLITE_VERSION),
-        old ? "apt install --only-upgrade libsqlite3-0" : NULL);
+  struct store_library l = store_library();
+  found(d, "libraries", l.too_old ? BAD : GOOD,
+        str_printf(d->a, "SQLite %s%s", l.version,
+                   l.too_old ? " is older than the one this was built with" : ""),
+        l.too_old ? "apt install --only-upgrade libsqlite3-0" : NULL);
 }
 
 static void check_settings(struct doctor *d) {

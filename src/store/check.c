@@ -54,3 +54,7 @@ bool store_check(const char *path, struct store_facts *facts, char *error, size_
   sqlite3_close(db);
   return good;
 }
+
+struct store_library store_library(void) {
+  return (struct store_library){sqlite3_libversion(), sqlite3_libversion_number() < SQLITE_VERSION_NUMBER};
+}

@@ -11,3 +11,10 @@ struct store_facts {
 // Reads only, on a connection of its own that never checkpoints. False: `error` says what is wrong with the
 // file.
 bool store_check(const char *path, struct store_facts *facts, char *error, size_t error_size);
+
+// The engine's library: its version, and whether it is older than the one that this program was built with.
+struct store_library {
+  const char *version;
+  bool too_old;
+};
+struct store_library store_library(void);

@@ -81,6 +81,7 @@ struct poster_options {
   const char *user_agent;
   bool allow_http;         // http targets too
   bool allow_private;      // development and tests: loopback, http and any port
+  const uint16_t *ports;   // allowed ones, a 0 ends them; NULL: 443, 80 and 8443
   const char *ca_file;     // NULL: the system's bundle
   int timeout_ms;          // 0: POST_TIMEOUT_MS
   poster_resolve *resolve; // NULL: the system's resolver

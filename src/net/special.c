@@ -80,7 +80,7 @@ static bool is_public6(const uint8_t ip[16]) {
   return true;
 }
 
-bool address_is_public(const struct sockaddr *sa) {
+bool net_address_is_public(const struct sockaddr *sa) {
   if (sa->sa_family == AF_INET)
     return is_public4(ntohl(((const struct sockaddr_in *)sa)->sin_addr.s_addr));
   if (sa->sa_family == AF_INET6)
@@ -88,7 +88,7 @@ bool address_is_public(const struct sockaddr *sa) {
   return false;
 }
 
-bool address_is_loopback(const struct sockaddr *sa) {
+bool net_address_is_loopback(const struct sockaddr *sa) {
   if (sa->sa_family == AF_INET)
     return ntohl(((const struct sockaddr_in *)sa)->sin_addr.s_addr) >> 24 == 127;
   return sa->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)sa)->sin6_addr);

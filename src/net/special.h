@@ -16,5 +16,5 @@ union net_address {
   struct sockaddr_in6 v6;
 };
 
-bool address_is_public(const struct sockaddr *sa);   // false for any other family
-bool address_is_loopback(const struct sockaddr *sa); // 127.0.0.0/8 and ::1
+bool net_address_is_public(const struct sockaddr *sa);   // false for any other family
+bool net_address_is_loopback(const struct sockaddr *sa); // 127.0.0.0/8 and ::1

@@ -15,7 +15,7 @@ static bool is_public(const char *text) {
   void *to = a.any.sa_family == AF_INET6 ? (void *)&a.v6.sin6_addr : (void *)&a.v4.sin_addr;
   if (inet_pton(a.any.sa_family, text, to) != 1)
     fail_msg("not an address: %s", text);
-  return address_is_public(&a.any);
+  return net_address_is_public(&a.any);
 }
 
 // First and last address of every range, and the neighbours outside where they are public.
@@ -185,8 +185,8 @@ static void allowed(void **state) {
 static void other_families(void **state) {
   (void)state;
   struct sockaddr sa = {.sa_family = AF_UNIX};
-  assert_false(address_is_public(&sa));
-  assert_false(address_is_loopback(&sa));
+  assert_false(net_address_is_public(&sa));
+  assert_false(net_address_is_loopback(&sa));
 }
 
 int main(void) {

@@ -1,0 +1,123 @@
+#include "http/auth.h"
+#include "base/hex.h"
+#include "base/timefmt.h"
+#include "http/app.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct app *app_of(const struct request *r) {
+  return r->app;
+}
+
+static bool has_v2(const struct request *r) {
+  return request_header(r, "X-Signature-V2").p || request_header(r, "X-Timestamp").p;
+}
+
+bool auth_present(const struct request *r) {
+  return request_header(r, "X-API-Key").p || request_header(r, "X-Signature").p || has_v2(r);
+}
+
+static bool verify_v1(const struct hmac_key *secret, const struct request *r) {
+  struct str signature = request_header(r, "X-Signature");
+  return hmac_verify_hex(secret, r->body, signature.p ? signature : STR(""));
+}
+
+// "v2" LF timestamp LF METHOD LF path?query LF Idempotency-Key LF body
+static bool verify_v2(const struct hmac_key *secret, const struct request *r) {
+  struct str lf = STR("\n"), key = request_header(r, "Idempotency-Key"), given = request_header(r, "X-Signature-V2");
+  struct str parts[] = {STR("v2\n"), request_header(r, "X-Timestamp"), lf, r->method, lf, r->target, lf, key, lf, r->body};
+  uint8_t mac[HMAC_N];
+  char digits[HMAC_HEX_N + 1];
+  hmac_sign_parts(secret, parts, sizeof parts / sizeof *parts, mac);
+  hex_encode(mac, sizeof mac, digits);
+  return equal_constant_time((struct str){digits, HMAC_HEX_N}, given.p ? given : STR(""));
+}
+
+static bool timestamp_ok(const struct request *r, int64_t now_us) {
+  int64_t s;
+  return str_to_i64(request_header(r, "X-Timestamp"), &s) && llabs(now_us / SECOND_US - s) <= TIMESTAMP_TOLERANCE_S;
+}
+
+// Method, target and body: the same key with anything else is a conflict; the timestamp may differ.
+static void hash_request(const struct request *r, uint8_t out[SHA256_N]) {
+  struct buf b;
+  buf_init(&b, r->arena, r->method.n + r->target.n + r->body.n + 2);
+  buf_str(&b, r->method);
+  buf_char(&b, '\n');
+  buf_str(&b, r->target);
+  buf_char(&b, '\n');
+  buf_str(&b, r->body);
+  sha256(buf_view(&b), out);
+}
+
+static enum err read_idempotency_key(const struct request *r, struct auth *out) {
+  struct str key = request_header(r, "Idempotency-Key");
+  if (!str_eqc(r->method, "POST"))
+    return ERR_NONE;
+  if (key.n < 1 || key.n > IDEMPOTENCY_KEY_MAX)
+    return ERR_IDEMPOTENCY_KEY;
+  for (size_t i = 0; i < key.n; i++)
+    if (key.p[i] < 0x21 || key.p[i] > 0x7E)
+      return ERR_IDEMPOTENCY_KEY;
+  out->idempotency_key = str_copy(r->arena, key);
+  hash_request(r, out->request_hash);
+  return ERR_NONE;
+}
+
+// What is wrong beyond the key itself.
+static enum err check(struct request *r, struct auth *out, int64_t now_us) {
+  const struct credential *c = out->credential;
+  out->v2 = has_v2(r);
+  if (!out->v2)
+    return !verify_v1(c->secret, r) ? ERR_SIGNATURE : c->project.require_v2 ? ERR_V2_REQUIRED : ERR_NONE;
+  if (!verify_v2(c->secret, r))
+    return ERR_SIGNATURE;
+  return timestamp_ok(r, now_us) ? read_idempotency_key(r, out) : ERR_TIMESTAMP;
+}
+
+static void count_failure(const struct request *r, int64_t mono_us) {
+  struct app *app = app_of(r);
+  if (app->rate)
+    (void)rate_take(app->rate, RATE_FAILURE, r->client, mono_us);
+}
+
+enum err auth_check(struct request *r, struct auth *out) {
+  struct app *app = app_of(r);
+  int64_t now_us = world_now(app->env->world);
+  struct str key = request_header(r, "X-API-Key");
+  enum err e = ERR_NONE;
+  *out = (struct auth){.credential = key_find(app->env, key.p ? key : STR(""), now_us, &e)};
+  if (!out->credential) {
+    // The same work as for a known key: how long a refusal takes tells nothing.
+    (void)(has_v2(r) ? verify_v2(app->no_secret, r) : verify_v1(app->no_secret, r));
+    e = e == ERR_NONE ? ERR_API_KEY : e;
+  } else if ((e = check(r, out, now_us)) == ERR_NONE) {
+    key_mark_used(app->env, out->credential);
+    return ERR_NONE;
+  }
+  if (e == ERR_API_KEY || e == ERR_SIGNATURE)
+    count_failure(r, world_mono(app->env->world));
+  key_drop(out->credential);
+  out->credential = NULL;
+  return e;
+}
+
+static void refuse(struct request *r, int64_t wait_s) {
+  request_add_header(r, "Retry-After", str_printf(r->arena, "%lld", (long long)wait_s));
+  request_error(r, ERR_RATE, NULL);
+}
+
+void auth_admit(struct request *r) {
+  struct app *app = app_of(r);
+  if (!app->rate || r->route->access == ACCESS_OPERATOR)
+    return;
+  int64_t now_us = world_mono(app->env->world);
+  struct str key = request_header(r, "X-API-Key");
+  bool by_key = key.p && r->route->access == ACCESS_SIGNED;
+  int64_t wait_s = by_key ? rate_peek(app->rate, RATE_FAILURE, r->client, now_us) : 0;
+  if (!wait_s)
+    wait_s = rate_take(app->rate, by_key ? RATE_KEY : RATE_ADDRESS, by_key ? key : r->client, now_us);
+  if (wait_s)
+    refuse(r, wait_s);
+}

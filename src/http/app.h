@@ -4,8 +4,11 @@
 #include "http/live.h"
 #include "http/rate.h"
 
+struct hmac_key;
+
 struct app {
   struct env *env;
   struct live *live;
-  struct rate *rate; // NULL: no limits
+  struct rate *rate;                // NULL: no limits
+  const struct hmac_key *no_secret; // checked against where a key is unknown
 };

@@ -1,0 +1,248 @@
+#include "daemon/serve.h"
+#include "base/metrics.h"
+#include "daemon/cli.h"
+#include "daemon/control.h"
+#include "daemon/instance.h"
+#include "daemon/webhook_worker.h"
+#include "flow/payments.h"
+#include "http/api_payments.h"
+#include "http/app.h"
+#include "http/auth.h"
+#include "http/ops.h"
+#include "http/page.h"
+#include "http/page_checkout.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+enum { SWEEP_LIMIT = 256, SWEEP_PAUSE_MS = 200, WORKER_ARENA_MAX = 64 << 20, ERROR_MAX = 512 };
+
+// Every address that the outside can ask, and who may. A test walks this table.
+static const struct route routes[] = {
+    {"POST", "/api/create-payment.php", ACCESS_SIGNED, "application/json", api_create_payment, "create_payment"},
+    {"GET", "/api/payment-status.php", ACCESS_SIGNED, NULL, api_payment_status, "payment_status"},
+    {"GET", "/pay", ACCESS_PUBLIC, NULL, page_checkout_bare, "checkout"},
+    {"GET", "/pay/", ACCESS_PUBLIC, NULL, page_checkout, "checkout"},
+    {"GET", "/pay/status", ACCESS_PUBLIC, NULL, page_checkout_status, "checkout_status"},
+    {"POST", "/pay/extend", ACCESS_PUBLIC, "application/x-www-form-urlencoded", page_checkout_extend, "checkout_extend"},
+    {"POST", "/pay/cancel", ACCESS_PUBLIC, "application/x-www-form-urlencoded", page_checkout_cancel, "checkout_cancel"},
+    {"POST", "/pay/test", ACCESS_PUBLIC, "application/x-www-form-urlencoded", page_checkout_test, "checkout_test"},
+    {0},
+};
+
+// All parts of the running gateway, in the order of their start.
+struct gateway_server {
+  const struct settings *settings;
+  struct instance instance;
+  struct hmac_key *no_secret;
+  struct app app;
+  struct poster *poster;
+  struct webhook_worker *webhooks;
+  struct control *control;
+  struct server *public, *operations;
+  struct ops ops;
+  pthread_t sweeper;
+  _Atomic bool stopping;
+  bool writing, sweeping;
+};
+
+static bool ready(void *self) {
+  const struct gateway_server *g = self;
+  return !atomic_load(&g->stopping);
+}
+
+// No node is configured: payments work, but nothing live is confirmed or expires. That is trouble, and said so.
+static bool healthy(void *self, struct buf *json) {
+  (void)self;
+  buf_c(json, "{\"status\":\"trouble\",\"chain\":\"no node is configured: live payments are neither confirmed nor expired\"}");
+  return false;
+}
+
+static void measure(void *self) {
+  struct gateway_server *g = self;
+  metric_set(METRIC_JOBS_WAITING, store_queue_length(g->instance.env.store));
+  metric_set(METRIC_WAITING, live_waiting(g->app.live));
+}
+
+static void *sweep_main(void *self) {
+  struct gateway_server *g = self;
+  struct env *env = &g->instance.env;
+  struct arena a;
+  arena_init(&a, WORKER_ARENA_MAX);
+  const struct timespec pause = {.tv_nsec = SWEEP_PAUSE_MS * 1000000L};
+  while (!atomic_load(&g->stopping)) {
+    int n = flow_sweep(env, &a, SWEEP_LIMIT);
+    n += flow_forget_answers(env, &a);
+    arena_reset(&a);
+    if (n < SWEEP_LIMIT)
+      nanosleep(&pause, NULL);
+  }
+  arena_free(&a);
+  return NULL;
+}
+
+static void run_command(void *user, struct arena *a, struct str request, struct buf *answer) {
+  struct gateway_server *g = user;
+  commands_run(&g->instance.gateway, a, request, answer);
+}
+
+static bool start_workers(struct gateway_server *g, char *error) {
+  const struct settings *s = g->settings;
+  struct env *env = &g->instance.env;
+  g->writing = store_writer_start(env->store);
+  if (!g->writing) {
+    snprintf(error, ERROR_MAX, "cannot start the writer's thread");
+    return false;
+  }
+  g->poster = poster_create(&(struct poster_options){
+      .world = env->world,
+      .user_agent = "cryptopay",
+      .allow_http = s->allow_http_webhooks,
+      .allow_private = s->allow_private_webhooks,
+  });
+  if (g->poster)
+    g->webhooks = webhook_worker_start(&(struct webhook_worker_options){
+        .env = env,
+        .poster = g->poster,
+        .concurrency = (int)s->webhook_concurrency,
+        .per_host = (int)s->webhook_per_host,
+    });
+  g->sweeping = g->webhooks && pthread_create(&g->sweeper, NULL, sweep_main, g) == 0;
+  if (!g->sweeping)
+    snprintf(error, ERROR_MAX, "cannot start the workers");
+  return g->sweeping;
+}
+
+static bool start_listeners(struct gateway_server *g, char *error) {
+  const struct settings *s = g->settings;
+  const struct server_options public = {
+      .listen = s->listen,
+      .prefix = s->base.prefix,
+      .host = s->base.authority,
+      .routes = routes,
+      .threads = (int)s->http_threads,
+      .trusted_proxies = s->trusted_proxies,
+      .admit = auth_admit,
+      .error_page = page_error,
+      .world = g->instance.env.world,
+      .app = &g->app,
+  };
+  g->public = server_start(&public, error, ERROR_MAX);
+  if (!g->public || !*s->ops_listen)
+    return g->public != NULL;
+  g->ops = (struct ops){.server = g->public, .ready = ready, .health = healthy, .measure = measure, .self = g};
+  const struct server_options operations = {
+      .listen = s->ops_listen,
+      .prefix = STR(""),
+      .host = str_of(s->ops_listen),
+      .routes = ops_routes,
+      .threads = 1,
+      .world = g->instance.env.world,
+      .app = &g->ops,
+  };
+  g->operations = server_start(&operations, error, ERROR_MAX);
+  return g->operations != NULL;
+}
+
+static bool start(struct gateway_server *g, char *error) {
+  const struct settings *s = g->settings;
+  struct env *env = &g->instance.env;
+  const struct rate_limit limits[RATE_KINDS] = {
+      [RATE_KEY] = {s->rate_per_key, 2 * s->rate_per_key},
+      [RATE_ADDRESS] = {s->rate_per_address, 5 * s->rate_per_address},
+      [RATE_FAILURE] = {1, 20},
+  };
+  g->no_secret = hmac_key_create("", 0);
+  g->app = (struct app){
+      .env = env,
+      .live = live_start(env->world, 0),
+      .rate = s->rate_limit ? rate_new(env->world, limits) : NULL,
+      .no_secret = g->no_secret,
+  };
+  bell_listen(env->bell, live_ring, g->app.live);
+  if (!start_workers(g, error))
+    return false;
+  g->control = control_start(g->instance.folder.socket, run_command, g, error, ERROR_MAX);
+  return g->control && start_listeners(g, error);
+}
+
+// The order matters: first nobody may ask for anything new, then what was asked is finished, then the database is closed.
+static void stop(struct gateway_server *g) {
+  atomic_store(&g->stopping, true);
+  if (g->app.live)
+    live_quiet(g->app.live);
+  if (g->public)
+    server_stop(g->public, (int)g->settings->stop_grace_s * 1000);
+  if (g->control)
+    control_stop(g->control);
+  if (g->webhooks)
+    webhook_worker_stop(g->webhooks);
+  if (g->sweeping)
+    pthread_join(g->sweeper, NULL);
+  if (g->writing)
+    store_writer_stop(g->instance.env.store);
+  if (g->webhooks)
+    webhook_worker_free(g->webhooks);
+  if (g->poster)
+    poster_free(g->poster);
+  if (g->operations)
+    server_stop(g->operations, 0);
+  if (g->app.live)
+    live_free(g->app.live);
+  if (g->app.rate)
+    rate_free(g->app.rate);
+  hmac_key_free(g->no_secret);
+  instance_close(&g->instance);
+}
+
+static void wait_for_signal(const sigset_t *signals) {
+  int which;
+  while (sigwait(signals, &which) != 0) {
+  }
+  LOG(INFO, "stopping", LOG_I("signal", which));
+}
+
+static int run(struct gateway_server *g, const sigset_t *signals) {
+  char error[ERROR_MAX] = "";
+  bool ok = start(g, error);
+  if (ok) {
+    LOG(INFO, "ready", LOG_S("base_url", g->settings->base.text), LOG_C("listen", g->settings->listen),
+        LOG_C("data", g->settings->data));
+    wait_for_signal(signals);
+  } else {
+    LOG(ERROR, "cannot start", LOG_C("error", error));
+  }
+  stop(g);
+  if (ok)
+    LOG(INFO, "stopped");
+  return ok ? EXIT_DONE : EXIT_REFUSED;
+}
+
+int serve_run(const struct settings *settings) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, NULL); // every thread inherits it; one place waits for them
+  signal(SIGPIPE, SIG_IGN);
+  log_set_level(settings->level);
+  settings_warn(settings);
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  struct arena a;
+  arena_init(&a, WORKER_ARENA_MAX);
+  struct str error = STR_NONE;
+  static struct gateway_server g; // large; there is one in a process
+  g.settings = settings;
+  int status = EXIT_REFUSED;
+  if (instance_open(&g.instance, settings, true, &a, &error) == FOLDER_OPEN)
+    status = run(&g, &signals);
+  else
+    LOG(ERROR, "cannot start", LOG_S("error", error));
+  arena_free(&a);
+  curl_global_cleanup();
+  return status;
+}

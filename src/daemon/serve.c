@@ -25,6 +25,7 @@ enum { SWEEP_LIMIT = 256, SWEEP_PAUSE_MS = 200, WORKER_ARENA_MAX = 64 << 20, ERR
 static const struct route routes[] = {
     {"POST", "/api/create-payment.php", ACCESS_SIGNED, "application/json", api_create_payment, "create_payment"},
     {"GET", "/api/payment-status.php", ACCESS_SIGNED, NULL, api_payment_status, "payment_status"},
+    {"GET", "/static/*", ACCESS_PUBLIC, NULL, page_static, "static"},
     {"GET", "/pay", ACCESS_PUBLIC, NULL, page_checkout_bare, "checkout"},
     {"GET", "/pay/", ACCESS_PUBLIC, NULL, page_checkout, "checkout"},
     {"GET", "/pay/status", ACCESS_PUBLIC, NULL, page_checkout_status, "checkout_status"},

@@ -226,7 +226,7 @@ static void posted(struct post *p) {
   settle(i, p->error == POST_OK ? p->status : 0, error, excerpt);
 }
 
-static void send(struct webhook_worker *w, struct item *i) {
+static void send_item(struct webhook_worker *w, struct item *i) {
   struct delivery *d = &i->delivery;
   struct webhook_signers keys;
   int64_t now_us = world_now(w->o.env->world);
@@ -252,7 +252,7 @@ static void send_from(struct webhook_worker *w, struct host *h) {
       h->last = &h->first;
     if (--h->queued == AHEAD_PER_HOST / 4)
       w->hungry = true;
-    send(w, i);
+    send_item(w, i);
   }
 }
 

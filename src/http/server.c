@@ -123,6 +123,9 @@ static enum MHD_Result refuse(struct server_request *q, enum err e) {
 // ---- which route -------------------------------------------------------------------------------
 
 static bool same_path(const struct route *route, struct str path) {
+  struct str wanted = str_of(route->path);
+  if (wanted.n && wanted.p[wanted.n - 1] == '*') // all that begins so
+    return str_starts(path, (struct str){wanted.p, wanted.n - 1});
   return strncmp(route->path, path.p, path.n) == 0 && route->path[path.n] == 0;
 }
 

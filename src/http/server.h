@@ -23,7 +23,7 @@ enum access {
 
 struct route {
   const char *method; // "GET" (serves HEAD too) or "POST"
-  const char *path;   // exact, after the base URL's prefix
+  const char *path;   // after the base URL's prefix; exact, or with "*" at its end
   enum access access;
   const char *
       body_type; // required Content-Type of a POST: "application/json" or "application/x-www-form-urlencoded"

@@ -28,7 +28,7 @@ struct reaper {
 };
 
 static uint32_t slot_of(const struct reaper *r, const struct address *peer) {
-  if (client_is_loopback(peer) || proxy_list_has(r->trusted, peer))
+  if (address_is_loopback(peer) || proxy_list_has(r->trusted, peer))
     return NO_SLOT;
   struct str key = address_limit_key(peer);
   uint64_t h;

@@ -381,6 +381,8 @@ static bool directive(char *s) {
   } else if (strcmp(s, "end") == 0 && depth) {
     fprintf(src, "  }\n");
     depth--;
+  } else if (strncmp(s, "elif", 4) == 0 || strcmp(s, "else") == 0 || strcmp(s, "end") == 0) {
+    die("{{%s}} without what it belongs to", s);
   } else if (strncmp(s, "for ", 4) == 0) {
     put_loop(rest);
   } else if (strncmp(s, "t ", 2) == 0) {
@@ -439,18 +441,20 @@ static void follow(char c) {
 }
 
 static void put_html(const char *p, size_t n) {
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n; i++) {
     follow(p[i]);
+    line += p[i] == '\n';
+  }
   put_bytes(p, n);
 }
 
-// Without indentation and empty lines: they only cost bytes.
+// Without indentation: it only costs bytes.
 static char *squeeze(char *s) {
   char *w = s;
   for (char *p = s; *p; p++) {
     *w++ = *p;
     if (*p == '\n')
-      p += strspn(p + 1, " \n");
+      p += strspn(p + 1, " ");
   }
   *w = 0;
   return s;
@@ -478,11 +482,15 @@ static void compile(const char *path) {
   fprintf(src, "#include \"http/%s.h\"\nvoid html_%s(struct buf *o, const struct %s *v) {\n", view, name,
           view);
   place = IN_TEXT;
+  line = 2;
   for (char *open; (open = strstr(p, "{{"));) {
     put_html(p, (size_t)(open - p));
     p = tag_end(open);
-    if (!directive(trim(open + 2)))
-      p += *p == '\n';
+    bool shows = directive(trim(open + 2));
+    if (!shows && *p == '\n') {
+      line++;
+      p++;
+    }
   }
   put_html(p, strlen(p));
   if (depth || place != IN_TEXT)

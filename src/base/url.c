@@ -87,6 +87,8 @@ static void split_rest(struct str rest, struct url *out) {
 }
 
 bool url_split(struct str text, struct url *out) {
+  if (!text.p)
+    return false;
   size_t scheme = find_any(text, 0, ":");
   *out = (struct url){.https = str_eq_nocase(slice(text, 0, scheme), STR("https"))};
   if (!out->https && !str_eq_nocase(slice(text, 0, scheme), STR("http")))

@@ -127,13 +127,15 @@ enum err create_request_parse(struct arena *a, struct str body, struct create_re
   struct tokens tokens = {STR_NONE, STR_NONE};
   *out = (struct create_request){0};
   *param = NULL;
+  if (!body.p)
+    return ERR_JSON;
   enum err e = scan_body(body, &tokens);
   if (e != ERR_NONE)
     return e;
   // Integers as reals: one that is too long for a C integer is no error then, and ours are read from the text
   // anyway.
   size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL;
-  json_t *root = json_loadb(body.p ? body.p : "", body.n, flags, NULL);
+  json_t *root = json_loadb(body.p, body.n, flags, NULL);
   if (!root)
     return ERR_JSON;
   e = json_is_object(root) ? take_fields(a, root, &tokens, out, param) : ERR_NOT_OBJECT;

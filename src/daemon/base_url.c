@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-enum { HOST_MAX = 253, URL_MAX = 1024 };
+enum { HOST_MAX = 253 };
 
 static bool in_set(char c, const char *set) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr(set, c));
@@ -100,7 +100,7 @@ const char *base_url_parse(struct str text, struct arena *a, struct base_url *ou
   bool http = text.n > 7 && str_eq_nocase((struct str){text.p, 7}, STR("http://"));
   if (!https && !http)
     return "it must begin with https:// or http://";
-  if (text.n > URL_MAX)
+  if (text.n > BASE_URL_MAX)
     return "it is too long";
   if (memchr(text.p, '?', text.n) || memchr(text.p, '#', text.n))
     return "it may have no query (?) and no fragment (#)";

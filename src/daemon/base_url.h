@@ -2,6 +2,8 @@
 #pragma once
 #include "base/str.h"
 
+enum { BASE_URL_MAX = 1024 }; // bytes
+
 struct base_url {
   struct str
       text; // "https://pay.example.com/gateway": no slash at the end, no default port, host in lower case

@@ -1,4 +1,5 @@
 #include "daemon/data_folder.h"
+#include "daemon/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,8 +7,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static const char engine[] = "sqlite\n";
 
 static const char *inside(struct arena *a, const char *folder, const char *name) {
   return str_printf(a, "%s/%s", folder, name).p;
@@ -19,35 +18,29 @@ void data_folder_paths(struct data_folder *f, const struct settings *s, struct a
   f->database = inside(a, s->data, "cryptopay.db");
   f->socket = inside(a, s->data, "control.sock");
   f->key = s->secret_key_file[0] ? s->secret_key_file : inside(a, s->data, "secret.key");
+  f->restoring = inside(a, s->data, "cryptopay.db.restoring");
+  f->base_url = inside(a, s->data, "base-url");
   f->backup_mark = inside(a, s->data, "last-backup");
 }
 
 static enum folder_state bad(struct arena *a, struct str *error, const char *path) {
-  *error = str_printf(a, "%s: %s", path, strerror(errno));
+  *error = file_error(a, path);
   return FOLDER_BAD;
 }
 
 // Which engine keeps the data of this folder is written down at the first start: data must never be looked
 // for in the wrong place and found missing.
-static enum folder_state check_engine(struct data_folder *f, bool create, struct arena *a,
-                                      struct str *error) {
+static enum folder_state check_engine(struct data_folder *f, struct arena *a, struct str *error) {
+  struct str engine = STR("sqlite\n");
   const char *path = inside(a, f->path, "engine");
-  char have[32] = "";
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0 && errno == ENOENT && create) {
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool written = fd >= 0 && write(fd, engine, strlen(engine)) == (ssize_t)strlen(engine) && fsync(fd) == 0;
-    if (fd >= 0)
-      close(fd);
-    return written ? FOLDER_OPEN : bad(a, error, path);
-  }
-  if (fd < 0)
-    return errno == ENOENT ? FOLDER_OPEN : bad(a, error, path);
-  ssize_t n = read(fd, have, sizeof have - 1);
-  close(fd);
-  if (n >= 0 && strcmp(have, engine) == 0)
+  struct str have = file_get(a, path, 64);
+  if (!have.p && errno == ENOENT)
+    return file_put(a, path, engine) ? FOLDER_OPEN : bad(a, error, path);
+  if (!have.p)
+    return bad(a, error, path);
+  if (str_eq(have, engine))
     return FOLDER_OPEN;
-  *error = str_printf(a, "%s: the data of this folder is kept by another engine: %s", path, have);
+  *error = str_printf(a, "%s: the data of this folder is kept by another engine: %.*s", path, STR_FMT(have));
   return FOLDER_BAD;
 }
 
@@ -63,19 +56,30 @@ static enum folder_state take_lock(struct data_folder *f, struct arena *a, struc
   return state;
 }
 
-enum folder_state data_folder_open(struct data_folder *f, const struct settings *s, bool create,
-                                   struct arena *a, struct str *error) {
+enum folder_state data_folder_lock(struct data_folder *f, const struct settings *s, struct arena *a,
+                                   struct str *error) {
   data_folder_paths(f, s, a);
-  if (create && mkdir(f->path, 0700) && errno != EEXIST)
+  if (mkdir(f->path, 0700) && errno != EEXIST)
     return bad(a, error, f->path);
-  if (!create && access(f->database, F_OK))
-    return errno == ENOENT ? FOLDER_EMPTY : bad(a, error, f->database);
   enum folder_state state = take_lock(f, a, error);
   if (state == FOLDER_OPEN)
-    state = check_engine(f, create, a, error);
+    state = check_engine(f, a, error);
   if (state != FOLDER_OPEN)
     data_folder_close(f);
   return state;
+}
+
+enum folder_state data_folder_open(struct data_folder *f, const struct settings *s, bool create,
+                                   struct arena *a, struct str *error) {
+  data_folder_paths(f, s, a);
+  bool there = access(f->database, F_OK) == 0;
+  if (!there && errno != ENOENT)
+    return bad(a, error, f->database);
+  if (!there && access(f->restoring, F_OK) == 0) {
+    *error = str_printf(a, "%s: a restore was interrupted here; run it again", f->path);
+    return FOLDER_BAD;
+  }
+  return there || create ? data_folder_lock(f, s, a, error) : FOLDER_EMPTY;
 }
 
 void data_folder_close(struct data_folder *f) {

@@ -7,7 +7,10 @@
 
 struct data_folder {
   int lock; // file descriptor, -1 while not held
-  const char *path, *database, *socket, *key, *backup_mark;
+  const char *path, *database, *socket, *key;
+  const char *restoring;   // a database on its way back
+  const char *backup_mark; // its date is that of the last backup
+  const char *base_url;    // that of the last server, for commands without one
 };
 
 enum folder_state {
@@ -24,4 +27,7 @@ void data_folder_paths(struct data_folder *f, const struct settings *s, struct a
 // FOLDER_BAD.
 enum folder_state data_folder_open(struct data_folder *f, const struct settings *s, bool create,
                                    struct arena *a, struct str *error);
+// For restore: makes the folder where it is missing and takes the lock, whatever database is in it.
+enum folder_state data_folder_lock(struct data_folder *f, const struct settings *s, struct arena *a,
+                                   struct str *error);
 void data_folder_close(struct data_folder *f);

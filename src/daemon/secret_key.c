@@ -1,4 +1,5 @@
 #include "daemon/secret_key.h"
+#include "daemon/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,37 +38,13 @@ static const char *read_key(int fd, struct seal_key *key) {
   return good ? NULL : "not a key: 64 hex digits and a newline are expected";
 }
 
-static bool write_all(int fd, const char *p, size_t n) {
-  while (n) {
-    ssize_t done = write(fd, p, n);
-    if (done < 0 && errno == EINTR)
-      continue;
-    if (done <= 0)
-      return false;
-    p += done;
-    n -= (size_t)done;
-  }
-  return true;
-}
-
-static bool sync_folder_of(struct arena *a, const char *path) {
-  const char *slash = strrchr(path, '/');
-  char *folder = slash ? str_c(a, (struct str){path, (size_t)(slash - path) + 1}) : str_c(a, STR("."));
-  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0)
-    return false;
-  bool synced = fsync(fd) == 0;
-  close(fd);
-  return synced;
-}
-
 static bool write_key(int fd) {
   unsigned char raw[SEAL_KEY_BYTES];
   char text[KEY_TEXT + 1];
   randombytes_buf(raw, sizeof raw);
   sodium_bin2hex(text, sizeof text, raw, sizeof raw);
   text[KEY_TEXT] = '\n'; // in place of the NUL
-  bool written = write_all(fd, text, sizeof text) && fsync(fd) == 0;
+  bool written = file_write_all(fd, text, sizeof text) && fsync(fd) == 0;
   sodium_memzero(raw, sizeof raw);
   sodium_memzero(text, sizeof text);
   return written;
@@ -84,7 +61,7 @@ static bool make(struct arena *a, const char *path) {
   int why = errno;
   close(fd);
   unlink(temporary);
-  made = made && sync_folder_of(a, path);
+  made = made && file_sync_folder(a, path);
   errno = why;
   return made;
 }

@@ -153,28 +153,25 @@ static bool read_file(struct loading *l, const char *path, struct str *text) {
   return true;
 }
 
-static bool take_pair(struct loading *l, const char *path, int line, struct str key, struct str value,
-                      bool seen[SETTINGS]) {
+static bool take_pair(struct loading *l, int line, struct str key, struct str value) {
+  struct str path = l->value[SETTING_config];
   int i = find(key);
   if (i < 0)
-    return FAIL(l, "%s:%d: unknown setting \"%.*s\"; did you mean \"%s\"?", path, line, STR_FMT(key),
-                nearest_key(key));
+    return FAIL(l, "%.*s:%d: unknown setting \"%.*s\"; did you mean \"%s\"?", STR_FMT(path), line,
+                STR_FMT(key), nearest_key(key));
   if (i == SETTING_config)
-    return FAIL(l, "%s:%d: a file of settings cannot name another one", path, line);
-  if (seen[i])
-    return FAIL(l, "%s:%d: \"%s\" stands in this file twice", path, line, settings_table[i].name);
-  seen[i] = true;
-  if (l->source[i] == FROM_DEFAULT) {
+    return FAIL(l, "%.*s:%d: a file of settings cannot name another one", STR_FMT(path), line);
+  if (l->line[i])
+    return FAIL(l, "%.*s:%d: \"%s\" stands in this file twice", STR_FMT(path), line, settings_table[i].name);
+  l->line[i] = line;
+  if (l->source[i] == FROM_DEFAULT)
     take(l, i, str_copy(l->arena, value), FROM_FILE);
-    l->line[i] = line;
-  }
   return true;
 }
 
 static bool take_file(struct loading *l) {
   struct str text, key, value;
   const char *why = NULL;
-  bool seen[SETTINGS] = {0};
   struct ini ini;
   if (l->value[SETTING_config].n == 0)
     return true;
@@ -188,7 +185,7 @@ static bool take_file(struct loading *l) {
       return true;
     if (r == INI_ERROR)
       return FAIL(l, "%s:%d: %s", path, ini.line, why);
-    if (!take_pair(l, path, ini.line, key, value, seen))
+    if (!take_pair(l, ini.line, key, value))
       return false;
   }
 }

@@ -28,7 +28,8 @@
     "requests per second for one client address without a valid key")                                        \
   X(webhook_concurrency, NUMBER, "64", 1, 1024, NULL, "N", "webhooks sent at the same time")                 \
   X(webhook_per_host, NUMBER, "4", 1, 64, NULL, "N", "of these, to one host")                                \
-  X(webhook_ports, TEXT, "443,80,8443", 0, 0, check_ports, "LIST", "ports that webhooks may be sent to")     \
+  X(webhook_ca_file, TEXT, "", 0, 0, NULL, "FILE",                                                           \
+    "certificates that webhook targets are checked against; default: the system's")                          \
   X(allow_http_webhooks, SWITCH, "no", 0, 0, NULL, "yes|no", "webhooks may go to http:// URLs too")          \
   X(allow_private_webhooks, SWITCH, "no", 0, 0, NULL, "yes|no",                                              \
     "webhooks may go to this machine and private networks, any port, http too; for development only")        \

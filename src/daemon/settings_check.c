@@ -57,17 +57,6 @@ const char *check_networks(struct str value) {
   return each_part(value, check_network);
 }
 
-static const char *check_port(struct str part) {
-  int64_t port;
-  return part.n <= 5 && str_to_i64(part, &port) && port >= 1 && port <= 65535
-             ? NULL
-             : "expected port numbers with commas";
-}
-
-const char *check_ports(struct str value) {
-  return value.n ? each_part(value, check_port) : "expected port numbers with commas";
-}
-
 const char *check_log_level(struct str value) {
   static const char *const levels[] = {"debug", "info", "warn", "error"};
   for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)

@@ -220,6 +220,7 @@ struct skip {
 static enum err skip_step(struct job *j) {
   struct skip *f = (struct skip *)j;
   if (j->round == 0) {
+    job_ops(j, Q_PAYMENT_SKIP_FROM, 0, NULL); // a database without payments has no number to go on from
     JOB_OP(j, Q_PAYMENT_SKIP, v_int(f->rows));
     JOB_OP(j, Q_XPUB_SKIP, v_int(f->addresses));
   } else if (j->round == 1) {

@@ -10,7 +10,7 @@ static bool is_v4(const struct address *a) {
   return memcmp(a->bytes, mapped, sizeof mapped) == 0;
 }
 
-bool address_parse(struct str text, struct address *out) {
+bool client_address_parse(struct str text, struct address *out) {
   char c[ADDRESS_TEXT_BYTES];
   if (text.n == 0 || text.n >= sizeof c || memchr(text.p, 0, text.n))
     return false;
@@ -54,7 +54,7 @@ static bool block_parse(struct str text, struct address *net, int *bits) {
   const char *slash = memchr(text.p, '/', text.n);
   struct str base = {text.p, slash ? (size_t)(slash - text.p) : text.n};
   int64_t n = 128;
-  if (!address_parse(base, net))
+  if (!client_address_parse(base, net))
     return false;
   if (slash) {
     struct str digits = {slash + 1, text.n - base.n - 1};
@@ -101,12 +101,12 @@ bool proxy_list_has(const struct proxy_list *l, const struct address *a) {
 static bool hop_parse(struct str hop, struct address *out) {
   if (hop.n && hop.p[0] == '[') {
     const char *close = memchr(hop.p, ']', hop.n);
-    return close && address_parse((struct str){hop.p + 1, (size_t)(close - hop.p) - 1}, out);
+    return close && client_address_parse((struct str){hop.p + 1, (size_t)(close - hop.p) - 1}, out);
   }
-  if (address_parse(hop, out))
+  if (client_address_parse(hop, out))
     return true;
   const char *colon = hop.n ? memchr(hop.p, ':', hop.n) : NULL;
-  return colon && address_parse((struct str){hop.p, (size_t)(colon - hop.p)}, out);
+  return colon && client_address_parse((struct str){hop.p, (size_t)(colon - hop.p)}, out);
 }
 
 struct address client_address(const struct proxy_list *trusted, const struct address *peer,

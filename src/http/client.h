@@ -24,7 +24,7 @@ struct proxy_list {
 bool proxy_list_parse(struct proxy_list *l, const char *text);
 bool proxy_list_has(const struct proxy_list *l, const struct address *a);
 
-bool address_parse(struct str text, struct address *out); // "1.2.3.4", "2001:db8::1"
+bool client_address_parse(struct str text, struct address *out); // "1.2.3.4", "2001:db8::1"
 bool address_of_socket(const struct sockaddr *sa,
                        struct address *out); // false for anything but IPv4 and IPv6
 struct str address_text(const struct address *a, char out[ADDRESS_TEXT_BYTES]);

@@ -76,6 +76,8 @@
     "SELECT " PAYMENT_COLS " FROM payments WHERE id < $1 AND ($2 = 0 OR project_id = $2)"                     \
     " AND ($3 < 0 OR status = $3) ORDER BY id DESC LIMIT $4")                                                 \
   /* the engine's own: the number after which new rows are counted */                                        \
+  X(Q_PAYMENT_SKIP_FROM, "INSERT INTO sqlite_sequence (name, seq) SELECT 'payments', 0 WHERE NOT EXISTS"        \
+    " (SELECT 1 FROM sqlite_sequence WHERE name = 'payments')")                                               \
   X(Q_PAYMENT_SKIP, "UPDATE sqlite_sequence SET seq = seq + $1 WHERE name = 'payments'")                      \
   X(Q_ORDER_PAYMENT,                                                                                          \
     "SELECT " PAYMENT_COLS " FROM payments WHERE id = (SELECT payment_id FROM orders"                         \

@@ -63,7 +63,10 @@ export const DRESSES = {
   'right-to-left': { lang: 'ar', viewport: { width: 390, height: 844 }, colorScheme: 'light' },
 };
 
-export function open(browser, dress) {
+// A context in which the shop's own site answers nothing: a page that goes on to it by itself stays where it is.
+export async function open(browser, dress) {
   const { viewport, colorScheme } = DRESSES[dress];
-  return browser.newContext({ viewport, colorScheme, reducedMotion: 'reduce' });
+  const context = await browser.newContext({ viewport, colorScheme, reducedMotion: 'reduce' });
+  await context.route('https://teahouse.example/**', (route) => route.fulfill({ status: 204 }));
+  return context;
 }

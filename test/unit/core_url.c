@@ -108,6 +108,7 @@ static void refuses(void **state) {
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     if (url_split(str_of(bad[i]), &u))
       fail_msg("accepted: %s", bad[i]);
+  assert_false(url_split(STR_NONE, &u));
   assert_false(url_split(STR("https://a.b/\0x"), &u));
   assert_false(url_split(STR("https://a.b\0"), &u));
   assert_false(url_split(STR("https://\0"), &u));
@@ -127,8 +128,7 @@ static void knows_printable_text(void **state) {
                                        "a\x7f",
                                        "\x1b[0m",
                                        "\xc2\x85",
-                                       "\xe2\x80\xae"
-                                       "abc",
+                                       "\xe2\x80\xaexyz",
                                        "\xe2\x81\xa6",
                                        "\xe2\x80\xa8",
                                        "\xef\xbb\xbf",

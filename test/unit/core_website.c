@@ -75,12 +75,9 @@ static const char *const not_websites[] = {
     "https://[::1]",
     "https://[2606:4700::1111]",
     "https://[::ffff:1.2.3.4]",
-    "https://\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1", // full-width digits
-    "https://127\xe3\x80\x82"
-    "0\xe3\x80\x82"
-    "0\xe3\x80\x82"
-    "1",                          // ideographic full stops
-    "https://\xe2\x91\xa0.1.1.1", // ①
+    "https://\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1",           // full-width digits
+    "https://0x7f\xe3\x80\x82\x30\xe3\x80\x82\x30\xe3\x80\x82\x31", // ideographic full stops
+    "https://\xe2\x91\xa0.1.1.1",                                   // ①
     "https://shop.test",
     "https://shop.example",
     "https://shop.invalid",

@@ -117,8 +117,6 @@ static void wrong_values_say_where(void **state) {
                                          {"listen", ""},
                                          {"trusted-proxies", "10/8"},
                                          {"trusted-proxies", "10.0.0.0/33"},
-                                         {"webhook-ports", "443,70000"},
-                                         {"webhook-ports", ""},
                                          {"data", ""},
                                          {"http-threads", "-1"}};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)

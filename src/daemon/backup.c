@@ -1,0 +1,176 @@
+// backup and restore.
+#include "daemon/cli_run.h"
+#include "daemon/command.h"
+#include "daemon/file.h"
+#include "daemon/instance.h"
+#include "flow/admin.h"
+#include "store/check.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SKIP_ROWS = 1 << 20, SKIP_ADDRESSES = 10000 };
+
+// Executed where the database is open. The copy is made in the data folder, the one place where a server may
+// surely write; the command moves it where it belongs.
+enum err command_backup(struct call *c) {
+  char why[512] = "";
+  char *copy = str_c(c->a, str_printf(c->a, "%s/backup.tmp", c->gateway->folder->path));
+  unlink(copy);
+  if (store_backup(c->env->store, copy, why, sizeof why)) {
+    unlink(copy);
+    return call_refuse(c, ERR_STORE, NULL, str_c(c->a, str_of(why)));
+  }
+  char *absolute = realpath(copy, NULL);
+  jsonw_open(&c->out, '{');
+  jsonw_kstr(&c->out, "copy", str_copy(c->a, str_of(absolute ? absolute : copy)));
+  jsonw_close(&c->out, '}');
+  free(absolute);
+  return ERR_NONE;
+}
+
+static int show_backup(struct cli *c, const char *file, const char *key) {
+  json_t *shown = json_pack("{s:s, s:b}", "file", file, "holds_secret_key", 0);
+  if (c->json)
+    cli_show(c, shown);
+  else
+    printf(
+        "%s holds the database, but not the key that opens its secrets.\nKeep a copy of that elsewhere: %s\n",
+        file, key);
+  json_decref(shown);
+  return EXIT_DONE;
+}
+
+int run_backup(struct cli *c) {
+  int status;
+  struct data_folder folder;
+  const char *file = cli_text(c, "file");
+  data_folder_paths(&folder, &c->settings, &c->arena);
+  json_t *result = cli_call(c, "backup", false, &status);
+  const char *copy = json_string_value(json_object_get(result, "copy"));
+  if (!copy) {
+    json_decref(result);
+    return status;
+  }
+  if (file_move(&c->arena, copy, file)) {
+    status = show_backup(c, file, folder.key);
+    (void)file_put(&c->arena, folder.backup_mark, STR("")); // only doctor's advice depends on it
+  } else {
+    status = cli_fail(c, EXIT_REFUSED, "%s: %s", file, strerror(errno));
+    unlink(copy);
+  }
+  json_decref(result);
+  return status;
+}
+
+struct restore {
+  struct cli *c;
+  struct data_folder folder;
+  const char *file;
+  int64_t rows, addresses, next_index;
+};
+
+static int number_option(struct cli *c, const char *key, int64_t fallback, int64_t *out) {
+  const char *text = cli_text(c, key);
+  *out = fallback;
+  if (!text || (str_to_i64(str_of(text), out) && *out <= INT32_MAX))
+    return -1;
+  return cli_fail(c, EXIT_USAGE, "--%s: a number up to %d is expected", key, INT32_MAX);
+}
+
+static void remove_with_companions(struct restore *r, const char *database) {
+  static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
+  for (int i = 0; i < 4; i++)
+    unlink(str_printf(&r->c->arena, "%s%s", database, tails[i]).p);
+}
+
+// Brings the copy up to date and skips ahead, all before it gets the database's name: a database that has the
+// name is never without its skip.
+static int prepare(struct restore *r) {
+  struct cli *c = r->c;
+  struct instance g;
+  struct str error;
+  struct store_facts facts;
+  char why[512] = "";
+  remove_with_companions(r, r->folder.restoring);
+  if (!file_copy(r->file, r->folder.restoring))
+    return cli_fail(c, EXIT_REFUSED, "%s: %s", r->file, strerror(errno));
+  if (!store_check(r->folder.restoring, &facts, why, sizeof why)) {
+    remove_with_companions(r, r->folder.restoring);
+    return cli_fail(c, EXIT_REFUSED, "%s: %s", r->file, why);
+  }
+  if (!instance_open_file(&g, &c->settings, r->folder.restoring, &c->arena, &error)) {
+    remove_with_companions(r, r->folder.restoring);
+    return cli_fail(c, EXIT_REFUSED, "%.*s", STR_FMT(error));
+  }
+  enum err e = admin_skip_ahead(&g.env, &c->arena, r->rows, r->addresses, &r->next_index);
+  instance_close(&g);
+  if (e) {
+    remove_with_companions(r, r->folder.restoring);
+    return cli_fail(c, EXIT_REFUSED, "%s", err_sentence(e));
+  }
+  return -1;
+}
+
+// The old database, with what SQLite keeps beside it, under a name that tells when it was replaced.
+static bool put_aside(struct restore *r, const char **aside) {
+  static const char *const tails[] = {"-wal", "-shm", ""};
+  struct arena *a = &r->c->arena;
+  *aside =
+      str_printf(a, "%s.replaced-%lld", r->folder.database, (long long)(world_now(&world_real) / 1000000)).p;
+  for (int i = 0; i < 3; i++) {
+    const char *from = str_printf(a, "%s%s", r->folder.database, tails[i]).p;
+    if (rename(from, str_printf(a, "%s%s", *aside, tails[i]).p) && errno != ENOENT)
+      return false;
+  }
+  return true;
+}
+
+static int take_place(struct restore *r, bool replace) {
+  const char *aside = NULL;
+  if (replace && !put_aside(r, &aside))
+    return cli_fail(r->c, EXIT_REFUSED, "%s: %s", r->folder.database, strerror(errno));
+  if (!file_move(&r->c->arena, r->folder.restoring, r->folder.database))
+    return cli_fail(r->c, EXIT_REFUSED, "%s: %s", r->folder.database, strerror(errno));
+  remove_with_companions(r, r->folder.restoring);
+  json_t *shown = json_pack("{s:s, s:I, s:I, s:I, s:s?}", "database", r->folder.database, "skipped",
+                            (json_int_t)r->rows, "skipped_addresses", (json_int_t)r->addresses, "next_index",
+                            (json_int_t)r->next_index, "replaced", aside);
+  cli_show(r->c, shown);
+  json_decref(shown);
+  return EXIT_DONE;
+}
+
+static int restore_locked(struct restore *r) {
+  bool there = access(r->folder.database, F_OK) == 0;
+  if (there && !cli_switch(r->c, "force"))
+    return cli_fail(r->c, EXIT_REFUSED, "%s is there already; with --force it is kept aside and replaced",
+                    r->folder.database);
+  int status = prepare(r);
+  return status >= 0 ? status : take_place(r, there);
+}
+
+int run_restore(struct cli *c) {
+  struct restore r = {.c = c, .file = cli_text(c, "file")};
+  struct str error = STR_NONE;
+  int status = number_option(c, "skip", SKIP_ROWS, &r.rows);
+  if (status < 0)
+    status = number_option(c, "skip_addresses", SKIP_ADDRESSES, &r.addresses);
+  if (status >= 0)
+    return status;
+  switch (data_folder_lock(&r.folder, &c->settings, &c->arena, &error)) {
+  case FOLDER_OPEN:
+    break;
+  case FOLDER_BUSY:
+    return cli_fail(c, EXIT_REFUSED, "%s is in use: stop the server first", c->settings.data);
+  case FOLDER_EMPTY:
+  case FOLDER_BAD:
+    return cli_fail(c, EXIT_REFUSED, "%.*s", STR_FMT(error));
+  }
+  status = restore_locked(&r);
+  data_folder_close(&r.folder);
+  return status;
+}

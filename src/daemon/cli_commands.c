@@ -1,0 +1,86 @@
+// The table of commands.
+#include "daemon/cli.h"
+#include "daemon/cli_run.h"
+
+#define END                                                                                                  \
+  { NULL, NULL, NULL, false }
+
+static const struct cli_option merchant_add[] = {
+    {"email", "E", "e-mail address, the merchant's name here", true},
+    {"password-stdin", NULL, "read the password from standard input instead of asking for it", false},
+    END};
+static const struct cli_option project_add[] = {
+    {"merchant", "E", "e-mail address of the merchant", true},
+    {"name", "N", "name, shown to payers", true},
+    {"website", "URL", "the shop's website; success and fail URLs must be on its host", false},
+    {"webhook", "URL", "where paid payments are reported", false},
+    END};
+static const struct cli_option rotate_keys[] = {
+    {"mode", "test|live", "which pair of keys", true},
+    {"overlap", "SECONDS", "how long the old keys go on working [86400]; 0: revoked now", false},
+    END};
+static const struct cli_option set_xpub[] = {
+    {"custody", "merchant|operator", "whose wallet it is [merchant]", false}, END};
+static const struct cli_option payment_list[] = {
+    {"project", "APP_ID", "of one project only", false},
+    {"status", "STATUS", "pending, paid, expired or failed", false},
+    {"before", "ID", "go on after this payment", false},
+    {"limit", "N", "how many [50]", false},
+    END};
+static const struct cli_option webhook_list[] = {{"project", "APP_ID", "of one project only", false},
+                                                 {"payment", "ID", "of one payment only", false},
+                                                 {"status", "STATUS", "pending, delivered or failed", false},
+                                                 {"before", "ID", "go on after this delivery", false},
+                                                 {"limit", "N", "how many [50]", false},
+                                                 END};
+static const struct cli_option webhook_replay[] = {
+    {"project", "APP_ID", "all deliveries of this project, instead of one by ID", false},
+    {"from", "TIME", "created from then on, such as 2026-07-01T18:30:00Z", false},
+    {"to", "TIME", "created before [now]", false},
+    END};
+static const struct cli_option restore[] = {
+    {"skip", "N", "payments skip ahead by this many numbers [1048576]", false},
+    {"skip-addresses", "N", "derived addresses skip ahead by this many [10000]", false},
+    {"force", NULL, "replace the database that is there; it is kept beside the new one", false},
+    END};
+static const struct cli_option serve[] = {
+    {"print-config", NULL, "show every setting with its value and where it comes from, and end", false},
+    {"example-config", NULL, "show a file with every setting, and end", false},
+    END};
+
+const struct cli_command cli_commands[] = {
+    {"serve", "", "run the gateway", serve, NULL, run_serve},
+    {"merchant add", "", "make a merchant's account", merchant_add, NULL, run_merchant_add},
+    {"project add", "", "make a project and show its keys, once", project_add,
+     "The secrets are shown this once and can only be replaced later (project rotate-keys).", run_request},
+    {"project list", "", "list the projects", NULL, NULL, run_request},
+    {"project show", "APP_ID", "show a project's settings and keys (not the secrets)", NULL, NULL,
+     run_request},
+    {"project set", "APP_ID", "change settings of a project", NULL, NULL, run_request},
+    {"project rotate-keys", "APP_ID", "replace a mode's keys and show the new ones, once", rotate_keys, NULL,
+     run_request},
+    {"address add", "APP_ID ADDRESS...", "add receiving addresses to a project", NULL, NULL, run_request},
+    {"address list", "APP_ID", "list a project's receiving addresses", NULL, NULL, run_request},
+    {"address remove", "APP_ID ADDRESS...", "give addresses no new payments; they stay watched", NULL, NULL,
+     run_request},
+    {"address release", "APP_ID ADDRESS...", "let another project have a removed address", NULL,
+     "Refused while a payment is still reserved on it.", run_request},
+    {"address set-xpub", "APP_ID XPUB", "derive an address for each payment from a public key", set_xpub,
+     "XPUB is the extended public key of m/44'/195'/account'; no private key is ever needed here.",
+     run_request},
+    {"payment list", "", "list payments, newest first", payment_list, NULL, run_request},
+    {"payment show", "ID", "show a payment", NULL,
+     "With --json: the same object that a signed status request is answered with.", run_payment_show},
+    {"webhook list", "", "list webhook deliveries, newest first", webhook_list, NULL, run_request},
+    {"webhook show", "ID", "show a delivery and its attempts", NULL, NULL, run_request},
+    {"webhook replay", "[ID]", "send stored webhooks again", webhook_replay, NULL, run_request},
+    {"backup", "FILE", "write a copy of the database, also while the server runs", NULL,
+     "The copy holds everything but the key that opens its secrets: keep a copy of secret.key elsewhere.",
+     run_backup},
+    {"restore", "FILE", "bring a copy back; the server must be stopped", restore,
+     "Numbers and derived addresses that may have been used since the copy was made are skipped.",
+     run_restore},
+    {"doctor", "", "look for what is wrong, and say how to mend it", NULL, NULL, run_doctor},
+    {"version", "", "show the version", NULL, NULL, run_version},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,12 @@
+// What runs behind each row of the table of commands. Internal to the command line.
+#pragma once
+#include "daemon/cli.h"
+
+int run_request(struct cli *c); // sent as it was parsed
+int run_serve(struct cli *c);
+int run_merchant_add(struct cli *c);
+int run_payment_show(struct cli *c);
+int run_backup(struct cli *c);
+int run_restore(struct cli *c);
+int run_doctor(struct cli *c);
+int run_version(struct cli *c);

@@ -1,0 +1,125 @@
+// Every state of the checkout in every dress: no axe violation of WCAG 2.2 AA, no sideways scrolling, targets large enough,
+// nothing from elsewhere, few bytes.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { ROOT } from '../e2e/harness.mjs';
+import { DRESSES, LANGUAGES, launch, open, serveStates, states } from './pages.mjs';
+
+const TARGET_MIN_PX = 24;
+const PAGE_BYTES_MAX = 60_000;
+const axe = readFileSync(path.join(ROOT, 'test/node_modules/axe-core/axe.min.js'), 'utf8');
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+let browser, server;
+before(async () => {
+  browser = await launch();
+  server = await serveStates();
+});
+after(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+// In the page: what is wrong with it, in words.
+function inspect({ tags, least }) {
+  const faults = [];
+  const { scrollWidth, clientWidth } = document.documentElement;
+  if (scrollWidth > clientWidth) faults.push(`scrolls sideways: ${scrollWidth} > ${clientWidth}`);
+  for (const element of document.querySelectorAll('#live, #live *')) // what hides its overflow hides it from the page's own width
+    if (element.clientWidth && element.scrollWidth > element.clientWidth + 1) faults.push(`${element.tagName}.${element.className} is too wide: ${element.scrollWidth}`);
+  for (const element of document.querySelectorAll('a, button, summary, input:not([type=hidden])')) {
+    const box = element.getBoundingClientRect();
+    if (box.width && (box.width < least || box.height < least))
+      faults.push(`${element.textContent.trim()}: ${box.width.toFixed(1)} × ${box.height.toFixed(1)}`);
+  }
+  if (!window.axe) return faults;
+  return axe.run({ runOnly: tags }).then((result) => {
+    for (const violation of result.violations)
+      for (const node of violation.nodes) faults.push(`${violation.id}: ${node.html} ${node.failureSummary ?? ''}`);
+    return faults;
+  });
+}
+
+async function inspectAll(dress, lang, withAxe) {
+  const context = await open(browser, dress);
+  const page = await context.newPage();
+  const faults = [];
+  page.on('pageerror', (error) => faults.push(`script: ${error}`));
+  page.on('console', (message) => message.type() === 'error' && faults.push(`console: ${message.text()}`));
+  for (const state of states()) {
+    await page.goto(server.url(lang, state));
+    await page.evaluate(() => document.querySelectorAll('details').forEach((d) => (d.open = true)));
+    if (withAxe) await page.evaluate(axe);
+    for (const fault of await page.evaluate(inspect, { tags: TAGS, least: TARGET_MIN_PX })) faults.push(`${state}: ${fault}`);
+  }
+  await context.close();
+  assert.deepEqual(faults, []);
+}
+
+for (const [dress, { lang }] of Object.entries(DRESSES)) test(`${dress}: accessible, nothing sideways, targets large enough`, () => inspectAll(dress, lang, true));
+for (const lang of LANGUAGES.filter((l) => l !== 'ru')) test(`320 px wide in ${lang}: nothing sideways, targets large enough`, () => inspectAll('narrow', lang, false));
+
+test('the code is dark on light, at least 200 px wide, in the dark too', async () => {
+  const context = await open(browser, 'narrow');
+  const page = await context.newPage();
+  await page.goto(server.url('en', 'waiting'));
+  const svg = page.locator('.qr svg');
+  assert.ok((await svg.boundingBox()).width >= 200);
+  assert.deepEqual(await svg.locator('path').evaluateAll((paths) => paths.map((p) => getComputedStyle(p).fill)), ['rgb(255, 255, 255)', 'rgb(0, 0, 0)']);
+  await context.close();
+});
+
+test('the code is above the fold on a phone', async () => {
+  const context = await open(browser, 'phone');
+  const page = await context.newPage();
+  await page.goto(server.url('en', 'waiting'));
+  const box = await page.locator('.qr').boundingBox();
+  assert.ok(box.y + box.height <= DRESSES.phone.viewport.height, `ends at ${box.y + box.height}`);
+  await context.close();
+});
+
+test('under 60 kB in all and nothing from elsewhere', async () => {
+  const context = await open(browser, 'light');
+  const page = await context.newPage();
+  for (const state of states()) {
+    let bytes = 0;
+    const urls = [];
+    const count = async (response) => {
+      urls.push(response.url());
+      bytes += (await response.body()).length;
+    };
+    const pending = [];
+    const listen = (response) => pending.push(count(response));
+    page.on('response', listen);
+    await page.goto(server.url('zh', state), { waitUntil: 'load' });
+    await Promise.all(pending);
+    page.off('response', listen);
+    assert.ok(bytes > 1000 && bytes < PAGE_BYTES_MAX, `${state}: ${bytes} bytes`);
+    const origin = new URL(server.url('zh', state)).origin;
+    assert.deepEqual(urls.filter((url) => !url.startsWith(origin) && !url.startsWith('data:')), []);
+  }
+  await context.close();
+});
+
+test('right to left: addresses and sums keep their direction', async () => {
+  const context = await open(browser, 'right-to-left');
+  const page = await context.newPage();
+  await page.goto(server.url('ar', 'waiting'));
+  assert.equal(await page.locator('html').getAttribute('dir'), 'rtl');
+  for (const id of ['#sum', '#address']) assert.equal(await page.locator(id).evaluate((e) => e.tagName), 'BDI');
+  assert.ok((await page.locator('.copy').first().boundingBox()).x < (await page.locator('#sum').boundingBox()).x);
+  await context.close();
+});
+
+test('printing leaves the receipt and takes the rest away', async () => {
+  const context = await open(browser, 'light');
+  const page = await context.newPage();
+  await page.goto(server.url('en', 'paid-test'));
+  await page.emulateMedia({ media: 'print' });
+  assert.ok(await page.locator('.receipt').isVisible());
+  for (const gone of ['#print', '.next', 'footer nav']) assert.ok(!(await page.locator(gone).isVisible()), gone);
+  assert.equal(await page.locator('.receipt').evaluate((e) => getComputedStyle(e, '::after').content), '"TEST"');
+  await context.close();
+});

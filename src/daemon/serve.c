@@ -106,13 +106,13 @@ static bool start_workers(struct gateway_server *g, char *error) {
       .allow_private = s->allow_private_webhooks,
   });
   if (g->poster)
-    g->webhooks = webhook_worker_start(&(struct webhook_worker_options){
+    g->webhooks = webhook_worker_new(&(struct webhook_worker_options){
         .env = env,
         .poster = g->poster,
         .concurrency = (int)s->webhook_concurrency,
         .per_host = (int)s->webhook_per_host,
     });
-  g->sweeping = g->webhooks && pthread_create(&g->sweeper, NULL, sweep_main, g) == 0;
+  g->sweeping = g->webhooks && webhook_worker_start(g->webhooks) && pthread_create(&g->sweeper, NULL, sweep_main, g) == 0;
   if (!g->sweeping)
     snprintf(error, ERROR_MAX, "cannot start the workers");
   return g->sweeping;

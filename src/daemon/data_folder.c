@@ -51,10 +51,9 @@ static enum folder_state take_lock(struct data_folder *f, struct arena *a, struc
     return bad(a, error, path);
   if (flock(f->lock, LOCK_EX | LOCK_NB) == 0)
     return FOLDER_OPEN;
-  bool busy = errno == EWOULDBLOCK;
-  *error = busy ? str_printf(a, "%s is in use by a server or another command", f->path) : file_error(a, path);
+  enum folder_state state = errno == EWOULDBLOCK ? FOLDER_BUSY : bad(a, error, path);
   data_folder_close(f);
-  return busy ? FOLDER_BUSY : FOLDER_BAD;
+  return state;
 }
 
 enum folder_state data_folder_lock(struct data_folder *f, const struct settings *s, struct arena *a,
@@ -80,11 +79,7 @@ enum folder_state data_folder_open(struct data_folder *f, const struct settings 
     *error = str_printf(a, "%s: a restore was interrupted here; run it again", f->path);
     return FOLDER_BAD;
   }
-  if (!there && !create) {
-    *error = str_printf(a, "there is no database in %s; name its folder with --data DIR", f->path);
-    return FOLDER_EMPTY;
-  }
-  return data_folder_lock(f, s, a, error);
+  return there || create ? data_folder_lock(f, s, a, error) : FOLDER_EMPTY;
 }
 
 void data_folder_close(struct data_folder *f) {

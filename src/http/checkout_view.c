@@ -66,7 +66,7 @@ static enum checkout_state pending_state(enum pay_sub sub) {
   return CHECKOUT_WAITING;
 }
 
-static enum checkout_state state_of(const struct payment *p, int64_t now_us) {
+enum checkout_state checkout_state_of(const struct payment *p, int64_t now_us) {
   enum pay_status status = payment_status_at(p, now_us);
   if (p->replaced_by && status != PAY_PAID)
     return CHECKOUT_REPLACED;
@@ -218,7 +218,7 @@ void checkout_view_message(struct checkout_view *v, enum checkout_state state, i
 void checkout_view_make(struct checkout_view *v, struct arena *a, const struct payment *p,
                         const struct checkout_facts *facts) {
   const struct project *project = facts->project;
-  checkout_view_message(v, state_of(p, facts->now_us), p->id, facts);
+  checkout_view_message(v, checkout_state_of(p, facts->now_us), p->id, facts);
   v->status = payment_status_at(p, facts->now_us);
   v->sub = payment_sub_at(p, facts->now_us);
   v->version = p->version;

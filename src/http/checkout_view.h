@@ -90,4 +90,5 @@ void checkout_view_make(struct checkout_view *v, struct arena *a, const struct p
 void checkout_view_message(struct checkout_view *v, enum checkout_state state, int64_t id,
                            const struct checkout_facts *facts);
 
+enum checkout_state checkout_state_of(const struct payment *p, int64_t now_us);
 const char *checkout_state_name(enum checkout_state s); // "waiting", …; for the page's script

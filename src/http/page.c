@@ -18,7 +18,6 @@ void page_headers(struct request *r) {
       STR("default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
           "img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"));
   request_add_header(r, "Referrer-Policy", STR("no-referrer"));
-  request_add_header(r, "X-Content-Type-Options", STR("nosniff"));
   request_add_header(r, "X-Frame-Options", STR("DENY"));
   request_add_header(r, "Cross-Origin-Opener-Policy", STR("same-origin"));
   request_add_header(r, "Cross-Origin-Resource-Policy", STR("same-origin"));
@@ -110,7 +109,6 @@ void page_static(struct request *r) {
     if (r->path.n <= folder.n || !str_eqc((struct str){r->path.p + folder.n, r->path.n - folder.n}, e->name))
       continue;
     request_add_header(r, "Cache-Control", STR("public, max-age=31536000, immutable"));
-    request_add_header(r, "X-Content-Type-Options", STR("nosniff"));
     request_add_header(r, "Cross-Origin-Resource-Policy", STR("same-origin"));
     request_reply(r, 200, type_of(e->name), (struct str){e->data, e->size});
     return;

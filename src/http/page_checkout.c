@@ -5,7 +5,7 @@
 #include "http/app.h"
 #include "http/page.h"
 
-enum { STATUS_BYTES_MAX = 256 * 1024 };
+enum { STATUS_BYTES_MAX = 256 * 1024, SCRATCH_BYTES_MAX = 1024 * 1024 };
 
 static struct app *app_of(const struct request *r) {
   return r->app;
@@ -49,6 +49,12 @@ void page_checkout_bare(struct request *r) {
 
 // Long poll
 
+// Does the page show something else than this?
+static bool shows_other(struct request *r, int64_t version, enum checkout_state now) {
+  struct str state = request_query(r, "s");
+  return version != number(request_query(r, "v")) || (state.n && !str_eqc(state, checkout_state_name(now)));
+}
+
 static void answer_status(struct request *r, const struct checkout_view *v, bool news) {
   struct buf o, html;
   struct jsonw w;
@@ -75,46 +81,42 @@ static void refuse_status(struct request *r, enum err e) {
                 str_printf(r->arena, "{\"ok\":false,\"error\":\"%s\"}", err_sentence(e)));
 }
 
-// Reads the payment; `*news` tells whether it differs from what the page shows.
-static enum err read_news(struct request *r, struct checkout_view *v, bool *news) {
-  struct checkout_facts facts = page_facts(r, request_query(r, "lang"));
-  enum err e = read_view(r, number(request_query(r, "id")), &facts, v);
-  struct str state = request_query(r, "s");
-  *news = e != ERR_NONE || v->version != number(request_query(r, "v")) ||
-          (state.n && !str_eqc(state, v->state_name));
-  return e;
-}
-
-static void answer_news(struct request *r) {
+static void answer_now(struct request *r) {
   struct checkout_view v;
-  bool news;
-  enum err e = read_news(r, &v, &news);
+  struct checkout_facts facts = page_facts(r, request_query(r, "lang"));
+  enum err e = read_view(r, number(request_query(r, "id")), &facts, &v);
   if (e == ERR_NONE)
-    answer_status(r, &v, news);
+    answer_status(r, &v, shows_other(r, v.version, v.state));
   else
     refuse_status(r, e);
 }
 
+// In an arena of its own: whoever waits shall cost little, and there may be ten thousand of them.
+static bool is_news(struct request *r) {
+  struct app *app = app_of(r);
+  struct arena scratch;
+  struct payment p;
+  arena_init(&scratch, SCRATCH_BYTES_MAX);
+  enum err e = flow_payment_find(app->env, &scratch, number(request_query(r, "id")), &p, NULL);
+  bool news = e != ERR_NONE || shows_other(r, p.version, checkout_state_of(&p, world_now(app->env->world)));
+  arena_free(&scratch);
+  return news;
+}
+
 void page_checkout_status(struct request *r) {
   struct app *app = app_of(r);
-  struct checkout_view v;
-  bool news;
   int64_t row;
   if (!payment_id_to_row(&app->env->id_key, number(request_query(r, "id")), &row)) {
     refuse_status(r, ERR_NO_PAYMENT);
     return;
   }
   struct waiter *w = live_join(app->live, r, row);
-  enum err e = read_news(r, &v, &news);
-  if (e == ERR_NONE && !news) {
-    live_park(app->live, w, answer_news);
+  if (!is_news(r)) {
+    live_park(app->live, w, answer_now);
     return;
   }
   live_leave(app->live, w);
-  if (e == ERR_NONE)
-    answer_status(r, &v, true);
-  else
-    refuse_status(r, e);
+  answer_now(r);
 }
 
 // Buttons

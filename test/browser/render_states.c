@@ -66,6 +66,7 @@ static void waiting_plain(struct scene *s) {
   s->payment.pay_amount = s->payment.amount;
 }
 static void waiting_ending(struct scene *s) {
+  s->payment.created_us = NOW_US - 25 * MINUTE_US;
   s->payment.expires_us = NOW_US + 272 * SECOND_US;
   s->payment.extended = EXT_PAYER;
 }

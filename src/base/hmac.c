@@ -1,5 +1,6 @@
 #include "base/hmac.h"
 #include "base/bug.h"
+#include "base/hex.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -48,14 +49,9 @@ void hmac_sign(const struct hmac_key *k, struct str message, uint8_t out[HMAC_N]
 }
 
 void hmac_sign_hex(const struct hmac_key *k, struct str message, char out[HMAC_HEX_N + 1]) {
-  static const char hex[] = "0123456789abcdef";
   uint8_t mac[HMAC_N];
   hmac_sign(k, message, mac);
-  for (size_t i = 0; i < HMAC_N; i++) {
-    out[2 * i] = hex[mac[i] >> 4];
-    out[2 * i + 1] = hex[mac[i] & 15];
-  }
-  out[HMAC_HEX_N] = 0;
+  hex_encode(mac, HMAC_N, out);
 }
 
 bool hmac_verify_hex(const struct hmac_key *k, struct str message, struct str hex) {

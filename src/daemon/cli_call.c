@@ -8,12 +8,7 @@
 #include <time.h>
 
 // A server that starts or stops, or another command, holds the lock for a moment without serving the socket.
-enum { TRIES = 100, PAUSE_MS = 100 };
-
-static void pause_ms(long ms) {
-  struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-  nanosleep(&t, NULL);
-}
+enum { TRIES = 200, PAUSE_MS = 50 };
 
 static char *request_text(const struct cli *c, const char *command) {
   json_t *request = json_pack("{s:s, s:O}", "command", command, "args", c->args);
@@ -52,9 +47,6 @@ static enum outcome try_once(struct cli *c, bool make, struct str request, struc
   case FOLDER_BUSY:
     return over_socket(c, g.folder.socket, request, answer);
   case FOLDER_EMPTY:
-    cli_fail(c, EXIT_UNREACHABLE, "there is no database in %s; name its folder with --data DIR",
-             c->settings.data);
-    return OUT_FAILED;
   case FOLDER_BAD:
     cli_fail(c, EXIT_UNREACHABLE, "%.*s", STR_FMT(error));
     return OUT_FAILED;
@@ -74,7 +66,7 @@ static bool exchange(struct cli *c, bool make, struct str request, struct buf *a
     if (o == OUT_ANSWERED && !is_stopping(answer))
       return true;
     answer->n = 0;
-    pause_ms(PAUSE_MS);
+    nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
   }
   cli_fail(c, EXIT_UNREACHABLE, "%s is in use, but nothing answers there", c->settings.data);
   return false;

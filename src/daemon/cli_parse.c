@@ -31,13 +31,13 @@ int cli_fail(const struct cli *c, enum exit_status status, const char *fmt, ...)
   va_end(ap);
   if (!c->json) {
     fprintf(stderr, "cryptopay: %s\n", text);
-    return status;
+    return (int)status;
   }
   json_t *o = json_pack("{s:b, s:s}", "ok", 0, "error", text);
   json_dumpf(o, stdout, JSON_COMPACT);
   putchar('\n');
   json_decref(o);
-  return status;
+  return (int)status;
 }
 
 const char *cli_text(const struct cli *c, const char *key) {

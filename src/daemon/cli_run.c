@@ -19,10 +19,8 @@ int run_serve(struct cli *c) {
   struct buf out;
   buf_init(&out, &c->arena, 1 << 20);
   bool example = cli_switch(c, "example_config"), print = cli_switch(c, "print_config");
-  if (!example && !print) {
-    settings_warn(&c->settings);
+  if (!example && !print)
     return serve_run(&c->settings);
-  }
   if (example)
     settings_example(&out);
   else if (c->json)

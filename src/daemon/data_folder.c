@@ -51,9 +51,10 @@ static enum folder_state take_lock(struct data_folder *f, struct arena *a, struc
     return bad(a, error, path);
   if (flock(f->lock, LOCK_EX | LOCK_NB) == 0)
     return FOLDER_OPEN;
-  enum folder_state state = errno == EWOULDBLOCK ? FOLDER_BUSY : bad(a, error, path);
+  bool busy = errno == EWOULDBLOCK;
+  *error = busy ? str_printf(a, "%s is in use by a server or another command", f->path) : file_error(a, path);
   data_folder_close(f);
-  return state;
+  return busy ? FOLDER_BUSY : FOLDER_BAD;
 }
 
 enum folder_state data_folder_lock(struct data_folder *f, const struct settings *s, struct arena *a,
@@ -79,7 +80,11 @@ enum folder_state data_folder_open(struct data_folder *f, const struct settings 
     *error = str_printf(a, "%s: a restore was interrupted here; run it again", f->path);
     return FOLDER_BAD;
   }
-  return there || create ? data_folder_lock(f, s, a, error) : FOLDER_EMPTY;
+  if (!there && !create) {
+    *error = str_printf(a, "there is no database in %s; name its folder with --data DIR", f->path);
+    return FOLDER_EMPTY;
+  }
+  return data_folder_lock(f, s, a, error);
 }
 
 void data_folder_close(struct data_folder *f) {

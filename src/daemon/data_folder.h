@@ -13,11 +13,11 @@ struct data_folder {
   const char *base_url;    // that of the last server, for commands without one
 };
 
-enum folder_state {
-  FOLDER_OPEN,  // the lock is ours
-  FOLDER_BUSY,  // somebody else holds it
-  FOLDER_EMPTY, // there is no database yet, and none was to be made
-  FOLDER_BAD,   // *error says why
+enum folder_state { // *error says why in every case but the first
+  FOLDER_OPEN,      // the lock is ours
+  FOLDER_BUSY,      // somebody else holds it
+  FOLDER_EMPTY,     // there is no database yet, and none was to be made
+  FOLDER_BAD,
 };
 
 // Fills in the paths only.

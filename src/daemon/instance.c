@@ -5,6 +5,7 @@
 #include "flow/pool.h"
 
 #include <sodium.h>
+#include <time.h>
 #include <unistd.h>
 
 static bool open_store(struct instance *g, const struct settings *s, const char *database,
@@ -54,6 +55,18 @@ enum folder_state instance_open(struct instance *g, const struct settings *setti
   close_store(g);
   data_folder_close(&g->folder);
   return FOLDER_BAD;
+}
+
+enum folder_state instance_open_server(struct instance *g, const struct settings *settings, struct arena *a,
+                                       struct str *error) {
+  enum { TRIES = 60, PAUSE_MS = 50 };
+  enum folder_state state = FOLDER_BUSY;
+  for (int i = 0; i < TRIES && state == FOLDER_BUSY; i++) {
+    if (i)
+      nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+    state = instance_open(g, settings, true, a, error);
+  }
+  return state;
 }
 
 bool instance_open_file(struct instance *g, const struct settings *settings, const char *database,

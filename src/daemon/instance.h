@@ -18,6 +18,10 @@ struct instance {
 // the instance.
 enum folder_state instance_open(struct instance *g, const struct settings *settings, bool create,
                                 struct arena *a, struct str *error);
+// For a server, which makes what is missing: waits a moment for a command that has the lock. Another server
+// keeps it: FOLDER_BUSY.
+enum folder_state instance_open_server(struct instance *g, const struct settings *settings, struct arena *a,
+                                       struct str *error);
 // The same on a database file other than the folder's own, the lock held already (restore). False: *error.
 bool instance_open_file(struct instance *g, const struct settings *settings, const char *database,
                         struct arena *a, struct str *error);

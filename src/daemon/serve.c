@@ -104,15 +104,16 @@ static bool start_workers(struct gateway_server *g, char *error) {
       .user_agent = "cryptopay",
       .allow_http = s->allow_http_webhooks,
       .allow_private = s->allow_private_webhooks,
+      .ca_file = *s->webhook_ca_file ? s->webhook_ca_file : NULL,
   });
   if (g->poster)
-    g->webhooks = webhook_worker_start(&(struct webhook_worker_options){
+    g->webhooks = webhook_worker_new(&(struct webhook_worker_options){
         .env = env,
         .poster = g->poster,
         .concurrency = (int)s->webhook_concurrency,
         .per_host = (int)s->webhook_per_host,
     });
-  g->sweeping = g->webhooks && pthread_create(&g->sweeper, NULL, sweep_main, g) == 0;
+  g->sweeping = g->webhooks && webhook_worker_start(g->webhooks) && pthread_create(&g->sweeper, NULL, sweep_main, g) == 0;
   if (!g->sweeping)
     snprintf(error, ERROR_MAX, "cannot start the workers");
   return g->sweeping;
@@ -211,6 +212,7 @@ static int run(struct gateway_server *g, const sigset_t *signals) {
   char error[ERROR_MAX] = "";
   bool ok = start(g, error);
   if (ok) {
+    instance_note_base_url(&g->instance);
     LOG(INFO, "ready", LOG_S("base_url", g->settings->base.text), LOG_C("listen", g->settings->listen),
         LOG_C("data", g->settings->data));
     wait_for_signal(signals);
@@ -239,7 +241,7 @@ int serve_run(const struct settings *settings) {
   static struct gateway_server g; // large; there is one in a process
   g.settings = settings;
   int status = EXIT_REFUSED;
-  if (instance_open(&g.instance, settings, true, &a, &error) == FOLDER_OPEN)
+  if (instance_open_server(&g.instance, settings, &a, &error) == FOLDER_OPEN)
     status = run(&g, &signals);
   else
     LOG(ERROR, "cannot start", LOG_S("error", error));

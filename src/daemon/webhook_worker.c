@@ -42,6 +42,7 @@ struct host {
 struct webhook_worker {
   struct webhook_worker_options o;
   pthread_t thread;
+  bool started;
   struct signers *signers;
   struct host *hosts[HOST_SLOTS];
   struct item *by_id[HOST_SLOTS];
@@ -264,19 +265,22 @@ static void send_all(struct webhook_worker *w) {
     }
 }
 
-static int wait_ms(const struct webhook_worker *w) {
+static int until_due_ms(const struct webhook_worker *w, int most_ms) {
   int64_t ms = (w->next_due_us - world_now(w->o.env->world)) / 1000 + 1;
-  return atomic_load(&w->news) || ms < 0 ? 0 : ms < IDLE_MS ? (int)ms : IDLE_MS;
+  return atomic_load(&w->news) || ms < 0 ? 0 : ms < most_ms ? (int)ms : most_ms;
+}
+
+void webhook_worker_turn(struct webhook_worker *w, int wait_ms) {
+  collect_settled(w);
+  read_due(w);
+  send_all(w);
+  (void)poster_run(w->o.poster, until_due_ms(w, wait_ms));
 }
 
 static void *worker_main(void *self) {
   struct webhook_worker *w = self;
-  while (!atomic_load(&w->stopping)) {
-    collect_settled(w);
-    read_due(w);
-    send_all(w);
-    (void)poster_run(w->o.poster, wait_ms(w));
-  }
+  while (!atomic_load(&w->stopping))
+    webhook_worker_turn(w, IDLE_MS);
   while (w->running)
     (void)poster_run(w->o.poster, IDLE_MS);
   return NULL;
@@ -290,7 +294,7 @@ static void hear(void *self, int64_t payment_row, int64_t version) {
     poster_wakeup(w->o.poster);
 }
 
-struct webhook_worker *webhook_worker_start(const struct webhook_worker_options *o) {
+struct webhook_worker *webhook_worker_new(const struct webhook_worker_options *o) {
   struct webhook_worker *w = calloc(1, sizeof *w);
   BUG_IF(!w, "out of memory");
   w->o = *o;
@@ -298,16 +302,18 @@ struct webhook_worker *webhook_worker_start(const struct webhook_worker_options 
   arena_init(&w->reading, READ_ARENA_MAX);
   pthread_mutex_init(&w->lock, NULL);
   bell_listen(o->env->bell, hear, w);
-  if (pthread_create(&w->thread, NULL, worker_main, w) == 0)
-    return w;
-  webhook_worker_free(w);
-  return NULL;
+  return w;
+}
+
+bool webhook_worker_start(struct webhook_worker *w) {
+  return w->started = pthread_create(&w->thread, NULL, worker_main, w) == 0;
 }
 
 void webhook_worker_stop(struct webhook_worker *w) {
   atomic_store(&w->stopping, true);
   poster_wakeup(w->o.poster);
-  pthread_join(w->thread, NULL);
+  if (w->started)
+    pthread_join(w->thread, NULL);
 }
 
 void webhook_worker_free(struct webhook_worker *w) {

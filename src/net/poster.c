@@ -248,7 +248,7 @@ static void take_event(struct client *c, const struct epoll_event *e) {
   curl_multi_socket_action(c->multi, e->data.fd, what, &running);
 }
 
-size_t poster_run(struct poster *p, int timeout_ms) {
+static size_t client_run(struct poster *p, int timeout_ms) {
   struct client *c = (struct client *)p;
   struct epoll_event events[EVENTS];
   int running, n = epoll_wait(c->epoll_fd, events, EVENTS, wait_ms(c, timeout_ms));
@@ -265,7 +265,7 @@ size_t poster_run(struct poster *p, int timeout_ms) {
   return c->active + (c->failed != NULL);
 }
 
-void poster_wakeup(struct poster *p) {
+static void client_wakeup(struct poster *p) {
   (void)eventfd_write(((struct client *)p)->event_fd, 1);
 }
 
@@ -332,7 +332,7 @@ struct poster *poster_create(const struct poster_options *o) {
   if (!c)
     return NULL;
   curl_global_init(CURL_GLOBAL_DEFAULT);
-  c->poster.post = client_post;
+  c->poster = (struct poster){client_post, client_run, client_wakeup};
   c->options = *o;
   if (!c->options.timeout_ms)
     c->options.timeout_ms = POST_TIMEOUT_MS;

@@ -70,6 +70,10 @@ struct post {
 
 struct poster {
   void (*post)(struct poster *, struct post *);
+  // Works for at most `timeout_ms`, less when something was finished or `wakeup` was called. Returns the number of posts
+  // still under way.
+  size_t (*run)(struct poster *, int timeout_ms);
+  void (*wakeup)(struct poster *); // from any thread
 };
 
 // Looks a name up; called from threads of its own, may block. Gives the number of addresses (the port is
@@ -94,10 +98,12 @@ struct poster *poster_create(const struct poster_options *o);
 // Ends all posts with POST_STOPPED.
 void poster_free(struct poster *p);
 
-// Works for at most `timeout_ms`, less when something was finished or poster_wakeup() was called. Returns the
-// number of posts still under way.
-size_t poster_run(struct poster *p, int timeout_ms);
-void poster_wakeup(struct poster *p);
+static inline size_t poster_run(struct poster *p, int timeout_ms) {
+  return p->run(p, timeout_ms);
+}
+static inline void poster_wakeup(struct poster *p) {
+  p->wakeup(p);
+}
 
 // Connections that were refused at the last moment because of their address, since the start.
 int64_t poster_refusals(const struct poster *p);

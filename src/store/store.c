@@ -32,7 +32,7 @@ struct store {
   pthread_cond_t work;
   struct job *first, **last;
   int64_t queued;
-  bool running, stopping;
+  _Atomic bool running, stopping; // changed under the lock, running read without it
   pthread_t thread;
 
   pthread_mutex_t readers_lock;
@@ -100,7 +100,7 @@ void store_close(struct store *s) {
 enum err store_submit(struct store *s, struct job *j) {
   enum err e = ERR_NONE;
   pthread_mutex_lock(&s->lock);
-  if (s->stopping || !s->running)
+  if (s->stopping)
     e = ERR_STOPPING;
   else if (s->queued >= s->queue_max)
     e = ERR_BUSY;
@@ -119,10 +119,10 @@ int64_t store_queue_length(const struct store *s) {
   return __atomic_load_n(&s->queued, __ATOMIC_RELAXED);
 }
 
-// Takes up to batch_max jobs; the lock is held.
-static size_t take(struct store *s, struct job **jobs) {
+// The lock is held.
+static size_t take(struct store *s, struct job **jobs, size_t max) {
   size_t n = 0;
-  while (s->first && n < (size_t)s->batch_max) {
+  while (s->first && n < max) {
     jobs[n++] = s->first;
     s->first = s->first->next;
   }
@@ -145,6 +145,13 @@ static bool wait_for_work(struct store *s) {
   return true;
 }
 
+static void run_all(struct store *s, struct job **jobs, size_t n) {
+  batch_run(&s->writer, jobs, n);
+  for (size_t i = 0; i < n; i++)
+    if (jobs[i]->done)
+      jobs[i]->done(jobs[i]); // the job may be gone after this
+}
+
 static void *writer_main(void *self) {
   struct store *s = self;
   struct job **jobs = calloc((size_t)s->batch_max, sizeof *jobs);
@@ -152,13 +159,10 @@ static void *writer_main(void *self) {
   pthread_mutex_lock(&s->lock);
   while (s->first || !s->stopping) {
     bool busy = wait_for_work(s);
-    size_t n = take(s, jobs);
+    size_t n = take(s, jobs, (size_t)s->batch_max);
     pthread_mutex_unlock(&s->lock);
-    if (n) {
-      batch_run(&s->writer, jobs, n);
-      for (size_t i = 0; i < n; i++)
-        jobs[i]->done(jobs[i]);
-    }
+    if (n)
+      run_all(s, jobs, n);
     if (s->wal_frames > (busy ? CHECKPOINT_FRAMES : 0))
       checkpoint(s);
     pthread_mutex_lock(&s->lock);
@@ -203,13 +207,13 @@ static void wake_caller(struct job *j) {
 
 enum err store_call(struct store *s, struct job *j) {
   struct waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
-  j->user = &w;
-  j->done = wake_caller;
-  enum err e = store_submit(s, j);
-  if (e == ERR_STOPPING && !s->stopping) {
+  if (!s->running) {
     batch_run(&s->writer, &j, 1);
     return j->result;
   }
+  j->user = &w;
+  j->done = wake_caller;
+  enum err e = store_submit(s, j);
   if (e != ERR_NONE)
     return j->result = e;
   pthread_mutex_lock(&w.lock);
@@ -219,11 +223,15 @@ enum err store_call(struct store *s, struct job *j) {
   return j->result;
 }
 
-void store_run_batch(struct store *s, struct job **jobs, size_t n) {
+size_t store_run_queued(struct store *s, size_t max) {
+  struct job *jobs[BATCH_DEFAULT];
   BUG_IF(s->running, "the writer runs");
-  batch_run(&s->writer, jobs, n);
+  size_t n = take(s, jobs, max < BATCH_DEFAULT ? max : BATCH_DEFAULT);
+  if (n)
+    run_all(s, jobs, n);
   if (s->wal_frames > CHECKPOINT_FRAMES)
     checkpoint(s);
+  return n;
 }
 
 static struct reader *reader_take(struct store *s) {

@@ -24,14 +24,15 @@ void store_close(struct store *s); // the writer must be stopped
 bool store_writer_start(struct store *s);
 void store_writer_stop(struct store *s); // runs what is queued, then returns
 
-// Queues a job for the writer. ERR_BUSY when the queue is full: `done` is not called then.
+// Queues a job. ERR_BUSY when the queue is full, ERR_STOPPING while the writer stops: `done` is not called then.
 enum err store_submit(struct store *s, struct job *j) MUST_CHECK;
+
+// Without a writer's thread (simulator, command line) the queue is run by this, on the calling thread: one batch of at
+// most `max` jobs. Returns how many.
+size_t store_run_queued(struct store *s, size_t max);
 
 // Runs a job to its end on the calling thread: through the writer where it runs, directly otherwise. Returns j->result.
 enum err store_call(struct store *s, struct job *j);
-
-// Runs jobs in one transaction on the calling thread; the writer must not run (simulator, command line).
-void store_run_batch(struct store *s, struct job **jobs, size_t n);
 
 // Runs a job that only reads, on a read connection of the calling thread.
 enum err store_read(struct store *s, struct job *j);

@@ -16,13 +16,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { RECEIVER_IN_MAX = 16384, RECEIVER_TICK_MS = 10, RECEIVER_CONNECTIONS_MAX = 4096 };
+enum {
+  RECEIVER_IN_MAX = 16384,
+  RECEIVER_TICK_MS = 10,
+  RECEIVER_CONNECTIONS_MAX = 4096,
+  RECEIVER_STREAM_MAX = 100 * 1024
+};
 
 struct receiver_connection {
   int fd;
   size_t n;
   const char *stream; // what is sent again and again, NULL: nothing
-  size_t stream_step; // bytes at a time
+  size_t stream_step; // how often at a time
+  size_t stream_left; // bytes until it falls silent
   char in[RECEIVER_IN_MAX + 1];
 };
 
@@ -54,6 +60,7 @@ static bool receiver_answer(struct receiver *r, struct receiver_connection *c) {
   static const char endless[] =
       "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n";
   const char *path = c->in + strlen("POST ");
+  c->stream_left = RECEIVER_STREAM_MAX;
   if (strncmp(path, "/hang", 5) == 0)
     return true;
   if (strncmp(path, "/reset", 6) == 0 || strncmp(path, "/close", 6) == 0) {
@@ -63,7 +70,7 @@ static bool receiver_answer(struct receiver *r, struct receiver_connection *c) {
   if (strncmp(path, "/huge", 5) == 0) {
     receiver_send(c, "HTTP/1.1 200 OK\r\n\r\n");
     c->stream = endless;
-    c->stream_step = 64;
+    c->stream_step = 1024;
   } else if (strncmp(path, "/drip", 5) == 0) {
     receiver_send(c, "HTTP/1.1 200 O");
     c->stream = "K";
@@ -71,10 +78,10 @@ static bool receiver_answer(struct receiver *r, struct receiver_connection *c) {
   } else if (strncmp(path, "/headers", 8) == 0) {
     receiver_send(c, "HTTP/1.1 200 OK\r\n");
     c->stream = "X-Endless: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n";
-    c->stream_step = 256;
+    c->stream_step = 1024;
   } else if (strncmp(path, "/continue", 9) == 0) {
     c->stream = "HTTP/1.1 100 Continue\r\n\r\n";
-    c->stream_step = 256;
+    c->stream_step = 1024;
   } else if (strncmp(path, "/garbage", 8) == 0) {
     receiver_send(c, "\x16\x03\x01 this is not HTTP\r\n\r\n");
   } else if (strncmp(path, "/redirect", 9) == 0) {
@@ -143,9 +150,12 @@ static void receiver_accept(struct receiver *r) {
 static void receiver_stream(struct receiver *r) {
   for (int fd = 0; fd < RECEIVER_CONNECTIONS_MAX; fd++) {
     struct receiver_connection *c = r->connections[fd];
-    for (size_t i = 0; c && c->stream && i < c->stream_step; i++)
-      if (send(fd, c->stream, strlen(c->stream), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    size_t n = c && c->stream ? strlen(c->stream) : 0;
+    for (size_t i = 0; n && i < c->stream_step && c->stream_left >= n; i++) {
+      if (send(fd, c->stream, n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         break;
+      c->stream_left -= n;
+    }
   }
 }
 

@@ -13,7 +13,7 @@
 #include <signal.h>
 
 #include "../support/receiver.h"
-#include "net/poster.h"
+#include "net/slot.h"
 
 enum { LEAST_URLS = 2000, IN_FLIGHT = 50 };
 
@@ -294,11 +294,41 @@ static void rebinding_is_noticed(void **state) {
   poster_free(p);
 }
 
+// Were everything above wrong, the last line of defence would still hold: the check of the address that
+// libcurl is about to connect to, and that of the peer before anything is sent.
+static void last_line_of_defence(void **state) {
+  (void)state;
+  struct poster_options o = {.world = &world_real, .user_agent = "x", .allow_http = true, .timeout_ms = 2000};
+  int64_t refusals = 0;
+  struct slot *s = slot_create(&o, NULL, &refusals);
+  struct post post = {.body = STR("{}")};
+  char url[64];
+  snprintf(url, sizeof url, "http://127.0.0.1:%d/ok", receiver.port);
+  int accepts = receiver.accepts, requests = receiver.requests;
+
+  slot_take(s, &post, 0);
+  assert_int_equal(curl_url_set(s->url, CURLUPART_URL, url, 0), CURLUE_OK);
+  slot_prepare(s, 2000);
+  CURLcode code = curl_easy_perform(s->easy);
+  assert_int_equal(slot_error(s, code), POST_BAD_ADDRESS);
+  assert_int_equal(refusals, 1);
+  assert_int_equal(receiver.accepts, accepts);
+
+  slot_take(s, &post, 0);
+  slot_prepare(s, 2000);
+  curl_easy_setopt(s->easy, CURLOPT_OPENSOCKETFUNCTION, NULL);
+  code = curl_easy_perform(s->easy);
+  assert_int_equal(slot_error(s, code), POST_BAD_ADDRESS);
+  assert_int_equal(refusals, 2);
+  assert_int_equal(receiver.requests, requests);
+  slot_free(s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_spelling),          cmocka_unit_test(names_that_lead_inside),
       cmocka_unit_test(other_schemes_and_ports), cmocka_unit_test(system_names),
-      cmocka_unit_test(rebinding_is_noticed),
+      cmocka_unit_test(rebinding_is_noticed),    cmocka_unit_test(last_line_of_defence),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,224 @@
+// Waiting requests and the bell, with threads on both sides: no wake-up is lost, none comes twice, late ones
+// are sent home.
+#include "raw_http.h"
+#include "base/log.h"
+#include "http/live.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+enum { ROWS = 16, WAIT_TEST_MS = 600 };
+
+static struct server *server;
+static struct live *live;
+static struct bell bell;
+static _Atomic int64_t version[ROWS]; // the "database"
+
+static int64_t row_of(struct request *r) {
+  int64_t row = 0;
+  return str_to_i64(request_query(r, "row"), &row) ? row % ROWS : 0;
+}
+
+static void tell(struct request *r) {
+  request_reply(r, 200, "text/plain",
+                str_printf(r->arena, "version=%lld", (long long)atomic_load(&version[row_of(r)])));
+}
+
+static void watch(struct request *r) {
+  int64_t row = row_of(r), seen = 0;
+  assert_true(str_to_i64(request_query(r, "seen"), &seen));
+  struct waiter *w = live_join(live, r, row);
+  if (atomic_load(&version[row]) != seen) {
+    live_leave(live, w);
+    tell(r);
+  } else {
+    live_park(live, w, tell);
+  }
+}
+
+static void change(int64_t row) {
+  int64_t v = atomic_fetch_add(&version[row], 1) + 1;
+  bell_ring(&bell, row, v);
+}
+
+static const struct route routes[] = {{"GET", "/watch", ACCESS_PUBLIC, NULL, watch, "watch"}, {0}};
+
+static int start(void **state) {
+  (void)state;
+  char error[200];
+  signal(SIGPIPE, SIG_IGN);
+  log_set_level(LOG_ERROR);
+  memset(version, 0, sizeof version);
+  bell = (struct bell){0};
+  live = live_start(&world_real, WAIT_TEST_MS);
+  bell_listen(&bell, live_ring, live);
+  server = server_start(
+      &(struct server_options){.listen = "127.0.0.1:0", .routes = routes, .threads = 2, .world = &world_real},
+      error, sizeof error);
+  return server ? 0 : -1;
+}
+
+static int stop(void **state) {
+  (void)state;
+  live_quiet(live);
+  server_stop(server, 1000);
+  live_free(live);
+  return 0;
+}
+
+static void ask_watch(int fd, int64_t row, int64_t seen) {
+  char text[200];
+  int n = snprintf(text, sizeof text, "GET /watch?row=%lld&seen=%lld HTTP/1.1\r\nHost: h\r\n\r\n",
+                   (long long)row, (long long)seen);
+  raw_send(fd, text, (size_t)n);
+}
+
+// The version in an answer, read into the caller's own buffer: several threads read at once.
+static int64_t read_version(int fd) {
+  char buf[2048];
+  size_t n = 0;
+  char *found = NULL;
+  while (!found) {
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    if (poll(&p, 1, 5000) <= 0)
+      return -1;
+    ssize_t k = recv(fd, buf + n, sizeof buf - 1 - n, 0);
+    if (k <= 0)
+      return -1;
+    n += (size_t)k;
+    buf[n] = 0;
+    found = strstr(buf, "version=");
+  }
+  return atoll(found + 8);
+}
+
+static void wait_for_waiting(int n) {
+  for (int i = 0; i < 3000 && live_waiting(live) != n; i++)
+    usleep(1000);
+  assert_int_equal(live_waiting(live), n);
+}
+
+static void rings_only_its_own(void **state) {
+  (void)state;
+  int a = raw_dial(server), b = raw_dial(server);
+  ask_watch(a, 1, 0);
+  ask_watch(b, 2, 0);
+  wait_for_waiting(2);
+  change(1);
+  assert_int_equal(read_version(a), 1);
+  assert_int_equal(live_waiting(live), 1);
+  change(2);
+  assert_int_equal(read_version(b), 1);
+  ask_watch(a, 1, 0); // has missed a version: no waiting
+  assert_int_equal(read_version(a), 1);
+  close(a);
+  close(b);
+}
+
+static void goes_home_after_a_while(void **state) {
+  (void)state;
+  int fd = raw_dial(server);
+  int64_t from = world_mono(&world_real);
+  ask_watch(fd, 3, 0);
+  assert_int_equal(read_version(fd), 0);
+  int64_t ms = (world_mono(&world_real) - from) / 1000;
+  assert_in_range(ms, WAIT_TEST_MS - 10, WAIT_TEST_MS + 1500);
+  close(fd);
+}
+
+static void dead_peers_leave_nothing(void **state) {
+  (void)state;
+  for (int i = 0; i < 50; i++) {
+    int fd = raw_dial(server);
+    ask_watch(fd, i % ROWS, 0);
+    if (i % 2)
+      usleep(300);
+    close(fd);
+  }
+  for (int i = 0; i < 5000 && (live_waiting(live) || server_connections(server)); i++)
+    usleep(1000);
+  assert_int_equal(live_waiting(live), 0);
+  assert_int_equal(server_connections(server), 0);
+}
+
+struct watcher {
+  int64_t row, until;
+  bool ok;
+};
+
+// Follows one row to its last version, as a page does. A lost wake-up shows as a wait of WAIT_TEST_MS with
+// the old version.
+static void *follow(void *arg) {
+  struct watcher *w = arg;
+  int fd = raw_dial(server);
+  int64_t seen = 0;
+  w->ok = true;
+  while (seen < w->until && w->ok) {
+    ask_watch(fd, w->row, seen);
+    int64_t now = read_version(fd);
+    w->ok = now > seen;
+    seen = now;
+  }
+  close(fd);
+  return NULL;
+}
+
+static void *change_many(void *arg) {
+  int64_t n = *(int64_t *)arg;
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t row = 0; row < 4; row++) {
+      change(row);
+      if ((i & 7) == 0)
+        usleep(50);
+    }
+  return NULL;
+}
+
+static void no_ring_is_lost(void **state) {
+  (void)state;
+  enum { FOLLOWERS = 8 };
+  int64_t changes = 2000;
+  struct watcher w[FOLLOWERS];
+  pthread_t t[FOLLOWERS], changer;
+  for (int i = 0; i < FOLLOWERS; i++) {
+    w[i] = (struct watcher){.row = i % 4, .until = changes};
+    pthread_create(&t[i], NULL, follow, &w[i]);
+  }
+  pthread_create(&changer, NULL, change_many, &changes);
+  pthread_join(changer, NULL);
+  for (int i = 0; i < FOLLOWERS; i++) {
+    pthread_join(t[i], NULL);
+    assert_true(w[i].ok);
+  }
+}
+
+static void quiet_sends_all_home(void **state) {
+  (void)state;
+  int fd[20];
+  for (int i = 0; i < 20; i++) {
+    fd[i] = raw_dial(server);
+    ask_watch(fd[i], i % ROWS, 0);
+  }
+  wait_for_waiting(20);
+  live_quiet(live);
+  for (int i = 0; i < 20; i++) {
+    assert_int_equal(read_version(fd[i]), 0);
+    ask_watch(fd[i], i % ROWS, 0); // and nobody waits any more
+    assert_int_equal(read_version(fd[i]), 0);
+    close(fd[i]);
+  }
+}
+
+#define WITH(test) cmocka_unit_test_setup_teardown(test, start, stop)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      WITH(rings_only_its_own), WITH(goes_home_after_a_while), WITH(dead_peers_leave_nothing),
+      WITH(no_ring_is_lost),    WITH(quiet_sends_all_home),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_MIN = 8192 };
+// The first chunk is small: ten thousand requests that wait keep one each.
+enum { CHUNK_FIRST = 1024, CHUNK_MIN = 8192 };
 
 struct arena_chunk {
   struct arena_chunk *next;
@@ -18,7 +19,8 @@ void arena_init(struct arena *a, size_t max) {
 }
 
 static struct arena_chunk *chunk_new(struct arena *a, size_t n) {
-  size_t size = n > CHUNK_MIN ? n : CHUNK_MIN;
+  size_t least = a->chunk ? CHUNK_MIN : CHUNK_FIRST;
+  size_t size = n > least ? n : least;
   struct arena_chunk *c = malloc(sizeof *c + size);
   BUG_IF(!c, "out of memory");
   c->next = a->chunk;

@@ -30,6 +30,10 @@ enum {
   CONNECTIONS_PER_ADDRESS_MAX = 200,     // not for loopback and trusted proxies
   CONNECTION_DESCRIPTORS_RESERVED = 256, // kept back for files, database and outgoing connections
   CONNECTION_MEMORY_BYTES = 24 * 1024,   // head, its index and the answer's head
+  // Above this many, pages are answered with "Connection: close": the library clears all of a kept
+  // connection's memory, so
+  // that it counts in full, while a fresh one that waits has touched a third of it.
+  CONNECTIONS_KEPT_MAX = 512,
   CONNECTION_THREADS_MAX = 64,
   REQUESTS_KEPT_FOR_REUSE = 256,
 };

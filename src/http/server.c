@@ -83,6 +83,11 @@ static void add_header(struct MHD_Response *resp, const char *name, const char *
   BUG_IF(MHD_add_response_header(resp, name, value) != MHD_YES, "header refused");
 }
 
+static bool must_close(const struct server_request *q) {
+  bool page = !q->r.route || q->r.route->access == ACCESS_PUBLIC;
+  return q->close || (page && reaper_connections(q->server->reaper) > CONNECTIONS_KEPT_MAX);
+}
+
 static struct MHD_Response *build_answer(struct server_request *q) {
   struct request *r = &q->r;
   struct MHD_Response *resp =
@@ -99,7 +104,7 @@ static struct MHD_Response *build_answer(struct server_request *q) {
     add_header(resp, "Cache-Control", "no-store");
   add_header(resp, "X-Content-Type-Options", "nosniff");
   add_header(resp, "X-Request-Id", q->id);
-  if (q->close)
+  if (must_close(q))
     add_header(resp, "Connection", "close");
   return resp;
 }

@@ -448,8 +448,9 @@ static void counts_per_address(void **state) {
   struct reaper *r = reaper_start(&(struct reaper_options){
       .world = &world_real, .trusted = &trusted, .connections_max = 10, .per_address_max = 2});
   struct address a, b, proxy;
-  assert_true(address_parse(STR("2a00:1:2:3::1"), &a) && address_parse(STR("2a00:1:2:3::2"), &b) &&
-              address_parse(STR("10.1.1.1"), &proxy));
+  assert_true(client_address_parse(STR("2a00:1:2:3::1"), &a) &&
+              client_address_parse(STR("2a00:1:2:3::2"), &b) &&
+              client_address_parse(STR("10.1.1.1"), &proxy));
   struct conn *c[10];
   int n = 0;
   c[n++] = reaper_open(r, -1, &a, NULL);

@@ -13,6 +13,7 @@
 #include "http/page_checkout.h"
 
 #include <curl/curl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -130,6 +131,7 @@ static bool start_listeners(struct gateway_server *g, char *error) {
       .trusted_proxies = s->trusted_proxies,
       .admit = auth_admit,
       .error_page = page_error,
+      .connections_per_address_max = s->rate_limit ? 0 : INT_MAX,
       .world = g->instance.env.world,
       .app = &g->app,
   };

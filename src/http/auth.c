@@ -79,7 +79,7 @@ static enum err check(struct request *r, struct auth *out, int64_t now_us) {
 static void count_failure(const struct request *r, int64_t mono_us) {
   struct app *app = app_of(r);
   if (app->rate)
-    (void)rate_take(app->rate, RATE_FAILURE, r->client, mono_us);
+    (void)rate_take(app->rate, RATE_FAILURE, r->client_key, mono_us);
 }
 
 enum err auth_check(struct request *r, struct auth *out) {
@@ -115,9 +115,9 @@ void auth_admit(struct request *r) {
   int64_t now_us = world_mono(app->env->world);
   struct str key = request_header(r, "X-API-Key");
   bool by_key = key.p && r->route->access == ACCESS_SIGNED;
-  int64_t wait_s = by_key ? rate_peek(app->rate, RATE_FAILURE, r->client, now_us) : 0;
+  int64_t wait_s = by_key ? rate_peek(app->rate, RATE_FAILURE, r->client_key, now_us) : 0;
   if (!wait_s)
-    wait_s = rate_take(app->rate, by_key ? RATE_KEY : RATE_ADDRESS, by_key ? key : r->client, now_us);
+    wait_s = rate_take(app->rate, by_key ? RATE_KEY : RATE_ADDRESS, by_key ? key : r->client_key_key, now_us);
   if (wait_s)
     refuse(r, wait_s);
 }

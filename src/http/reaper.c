@@ -47,12 +47,11 @@ static int64_t now_ms(const struct reaper *r) {
   return world_mono(r->world) / 1000;
 }
 
-struct conn *reaper_open(struct reaper *r, int fd, const struct address *peer, void *handle) {
+struct conn *reaper_open(struct reaper *r, int fd, const struct address *peer) {
   struct conn *c = calloc(1, sizeof *c);
   BUG_IF(!c, "out of memory");
   c->peer = *peer;
   c->fd = fd;
-  c->handle = handle;
   c->slot = slot_of(r, peer);
   conn_enter(c, PHASE_FRESH, now_ms(r));
   if (c->slot != NO_SLOT)
@@ -95,14 +94,11 @@ void conn_enter(struct conn *c, enum phase phase, int64_t now) {
   atomic_store_explicit(&c->phase, (int)phase, memory_order_release);
 }
 
-int reaper_resume_parked(struct reaper *r, void (*resume)(void *handle)) {
+int reaper_working(struct reaper *r) {
   int n = 0;
   pthread_mutex_lock(&r->mutex);
-  for (struct conn *c = r->first; c; c = c->next) {
+  for (struct conn *c = r->first; c; c = c->next)
     n += atomic_load(&c->phase) == PHASE_WORK;
-    if (atomic_load(&c->parked))
-      resume(c->handle);
-  }
   pthread_mutex_unlock(&r->mutex);
   return n;
 }
@@ -125,6 +121,7 @@ bool conn_is_late(const struct conn *c, int64_t now) {
   case PHASE_BODY:
     return body_is_late(c, now, since);
   case PHASE_WORK:
+  case PHASE_ENDED:
     return false;
   case PHASE_ANSWER:
     return now - since > ANSWER_WITHIN_MS;
@@ -137,7 +134,7 @@ bool conn_is_late(const struct conn *c, int64_t now) {
 // When nearly all places are taken, those that have sent nothing for a second make room.
 static bool makes_room(const struct conn *c, int64_t now) {
   enum phase phase = (enum phase)atomic_load_explicit(&c->phase, memory_order_acquire);
-  return phase != PHASE_WORK && phase != PHASE_ANSWER && phase != PHASE_BODY &&
+  return (phase == PHASE_FRESH || phase == PHASE_HEAD || phase == PHASE_IDLE) &&
          now - atomic_load_explicit(&c->since_ms, memory_order_relaxed) > 1000;
 }
 
@@ -148,7 +145,7 @@ static void sweep(struct reaper *r) {
     if (conn_is_late(c, now) || (crowded && makes_room(c, now))) {
       shutdown(c->fd, SHUT_RDWR);
       metric_add(METRIC_CONNECTIONS_SLOW, atomic_load(&c->phase) != PHASE_IDLE);
-      conn_enter(c, PHASE_WORK, now); // ended: not to be looked at again
+      conn_enter(c, PHASE_ENDED, now);
     }
 }
 

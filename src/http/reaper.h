@@ -16,7 +16,8 @@ enum phase {
   PHASE_BODY,
   PHASE_WORK, // ours to be slow
   PHASE_ANSWER,
-  PHASE_IDLE, // kept open between requests
+  PHASE_IDLE,  // kept open between requests
+  PHASE_ENDED, // shut down by the reaper
 };
 
 struct conn {
@@ -28,8 +29,6 @@ struct conn {
   _Atomic int64_t since_ms;   // when the phase began
   _Atomic int64_t request_ms; // when the request line was seen
   _Atomic int64_t body_bytes;
-  _Atomic bool parked; // its request waits for request_resume()
-  void *handle;        // the server's name for the connection
 };
 
 struct reaper;
@@ -45,14 +44,13 @@ struct reaper *reaper_start(const struct reaper_options *o);
 void reaper_stop(struct reaper *r); // all connections must be closed
 
 bool reaper_admits(struct reaper *r, const struct address *peer);
-struct conn *reaper_open(struct reaper *r, int fd, const struct address *peer, void *handle);
+struct conn *reaper_open(struct reaper *r, int fd, const struct address *peer);
 void reaper_close(struct reaper *r, struct conn *c); // before the descriptor is closed; frees c
 int reaper_connections(const struct reaper *r);
 
 void conn_enter(struct conn *c, enum phase phase, int64_t now_ms);
-// Calls `resume` for the handle of every parked connection, none of which can be closed meanwhile. Returns
-// how many connections are in PHASE_WORK, parked or in a handler that could still park them.
-int reaper_resume_parked(struct reaper *r, void (*resume)(void *handle));
+// How many connections are in PHASE_WORK: in a handler or suspended by one.
+int reaper_working(struct reaper *r);
 
 // Has this connection used up its time? Pure, for the tests.
 bool conn_is_late(const struct conn *c, int64_t now_ms);

@@ -125,7 +125,6 @@ void request_suspend(struct request *r, request_fn *then) {
   q->then = then;
   q->parked = true;
   MHD_suspend_connection(q->mhd);
-  atomic_store(&q->conn->parked, true); // only now may server_stop() resume it
 }
 
 void request_resume(struct request *r) {

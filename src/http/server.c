@@ -262,9 +262,6 @@ static enum MHD_Result go_on(struct server_request *q) {
   request_fn *then = q->then;
   q->then = NULL;
   q->parked = false;
-  atomic_store(&q->conn->parked, false);
-  if (atomic_load(&q->server->cancelling))
-    return refuse(q, ERR_STOPPING);
   return run(q, then);
 }
 
@@ -295,6 +292,7 @@ static enum MHD_Result begin(struct server_request *q, const char *method, const
   enum err e = check_head(q, r->method, str_of(version), &target);
   struct address client = client_address(&q->server->trusted, &q->conn->peer, q->framing.forwarded_for);
   r->client = address_text(&client, q->client);
+  r->client_key = str_copy(r->arena, address_limit_key(&client));
   if (e != ERR_NONE) {
     metric_add(METRIC_FRAMING_REFUSED, 1);
     return refuse(q, e);
@@ -418,7 +416,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
   struct address peer = {0};
   address_of_socket(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr, &peer);
   int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-  *context = reaper_open(s->reaper, fd, &peer, mhd);
+  *context = reaper_open(s->reaper, fd, &peer);
 }
 
 // ---- start and stop ----------------------------------------------------------------------------
@@ -592,8 +590,14 @@ static void nap(void) {
   nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 }
 
-static void resume_parked(void *handle) {
-  MHD_resume_connection(handle);
+// Suspended requests belong to somebody who has their memory in hands: they are waited for, never taken away.
+// The library would abort if one were left.
+static void wait_for_working(struct server *s) {
+  for (int i = 0; reaper_working(s->reaper); i++) {
+    if (i == 0)
+      LOG(WARN, "waiting for requests that are suspended", LOG_I("requests", reaper_working(s->reaper)));
+    nap();
+  }
 }
 
 void server_stop(struct server *s, int grace_ms) {
@@ -603,10 +607,7 @@ void server_stop(struct server *s, int grace_ms) {
     close(fd);
   for (int64_t until = now_us(s) + grace_ms * 1000; atomic_load(&s->running) && now_us(s) < until;)
     nap();
-  // The library aborts when a connection is still suspended at its end.
-  atomic_store(&s->cancelling, true);
-  while (reaper_resume_parked(s->reaper, resume_parked))
-    nap();
+  wait_for_working(s);
   MHD_stop_daemon(s->daemon);
   reaper_stop(s->reaper);
   free_server(s);

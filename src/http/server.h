@@ -44,10 +44,11 @@ struct request {
   struct str target;       // as sent: path and query, prefix included
   struct str query;        // as sent, after the '?'; absent without one
   struct str body;
-  struct str client; // address of the client as text, the trusted proxies' word taken into account
-  struct str id;     // request id, also in X-Request-Id and in every log line
-  void *app;         // struct app of http/app.h
-  void *user;        // the handler's own, between suspend and resume
+  struct str client;     // address of the client as text, the trusted proxies' word taken into account
+  struct str client_key; // what limits per client count by, see address_limit_key()
+  struct str id;         // request id, also in X-Request-Id and in every log line
+  void *app;             // struct app of http/app.h
+  void *user;            // the handler's own, between suspend and resume
   const struct route *route;
   struct server_request *priv;
   // the answer
@@ -86,9 +87,9 @@ int server_port(const struct server *s);
 int server_connections(const struct server *s);               // open
 int server_running(const struct server *s);                   // requests begun and not answered
 void server_metrics(const struct server *s, struct buf *out); // by route, as Prometheus text
-// Stops accepting, lets running requests finish for at most `grace_ms`, answers 503 for those still
-// suspended, frees all. Before it, whoever holds suspended requests must have let them go: stop the writer,
-// live_stop().
+// Stops accepting, answers 503 to what still comes, lets running requests finish for at most `grace_ms`,
+// frees all. Suspended requests are waited for however long it takes: whoever holds them must go on (the
+// writer) or let them go (live_quiet()).
 void server_stop(struct server *s, int grace_ms);
 
 // A request header's value, STR_NONE when absent. Framing has made sure that Host and Content-Length are

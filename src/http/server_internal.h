@@ -47,7 +47,7 @@ struct server {
   unsigned char id_key[16];
   _Atomic uint64_t id_count;
   _Atomic int running; // requests begun and not finished
-  _Atomic bool stopping, cancelling;
+  _Atomic bool stopping;
   pthread_mutex_t reuse_mutex;
   struct server_request *reuse;
   int n_reuse;

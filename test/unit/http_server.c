@@ -336,40 +336,31 @@ static void waits_without_a_thread(void **state) {
   close(fd);
 }
 
-static void stop_ends_the_waiting(void **state) {
-  (void)state;
-  static const char text[] = GET("/wait") "\r\n";
-  int fd = raw_dial(server);
-  raw_send(fd, text, sizeof text - 1);
-  take_waiting();
-  server_stop(server, 50);
-  raw_read(fd, NULL, 2000);
-  assert_int_equal(raw_status(), 503);
-  close(fd);
-  assert_int_equal(start(NULL), 0);
-}
-
-static void *stop_slowly(void *arg) {
+static void *stop_soon(void *arg) {
   (void)arg;
-  server_stop(server, 5000);
+  server_stop(server, 100);
   return NULL;
 }
 
-static void stop_lets_requests_finish(void **state) {
+// Even when the grace is over: a suspended request is in somebody's hands.
+static void stop_waits_for_suspended_requests(void **state) {
   (void)state;
   static const char text[] = GET("/wait") "\r\n";
-  int fd = raw_dial(server);
+  int fd = raw_dial(server), slow = raw_dial(server);
   raw_send(fd, text, sizeof text - 1);
+  raw_send(slow, text, 20); // half a request does not keep the server
   struct request *r = take_waiting();
   pthread_t t;
-  pthread_create(&t, NULL, stop_slowly, NULL);
-  usleep(100000);
+  pthread_create(&t, NULL, stop_soon, NULL);
+  usleep(300000);
   request_resume(r);
   request_resume(take_waiting());
   raw_read(fd, "woken", 2000);
   assert_int_equal(raw_status(), 200);
   pthread_join(t, NULL);
+  assert_true(raw_is_closed(slow, 1000));
   close(fd);
+  close(slow);
   assert_int_equal(start(NULL), 0);
 }
 
@@ -453,14 +444,14 @@ static void counts_per_address(void **state) {
               client_address_parse(STR("10.1.1.1"), &proxy));
   struct conn *c[10];
   int n = 0;
-  c[n++] = reaper_open(r, -1, &a, NULL);
+  c[n++] = reaper_open(r, -1, &a);
   assert_true(reaper_admits(r, &b));
-  c[n++] = reaper_open(r, -1, &b, NULL); // the same /64
+  c[n++] = reaper_open(r, -1, &b); // the same /64
   assert_false(reaper_admits(r, &a));
   while (n < 9)
-    c[n++] = reaper_open(r, -1, &proxy, NULL);
+    c[n++] = reaper_open(r, -1, &proxy);
   assert_true(reaper_admits(r, &proxy));
-  c[n++] = reaper_open(r, -1, &proxy, NULL);
+  c[n++] = reaper_open(r, -1, &proxy);
   assert_false(reaper_admits(r, &proxy)); // all places taken
   while (n)
     reaper_close(r, c[--n]);
@@ -542,8 +533,7 @@ int main(void) {
       ON(start_behind_proxy, clients_behind_proxies),
       ON(start, strangers_are_not_believed),
       ON(start, waits_without_a_thread),
-      ON(start, stop_ends_the_waiting),
-      ON(start, stop_lets_requests_finish),
+      ON(start, stop_waits_for_suspended_requests),
       ON(start, many_slow_ones),
       ON(start, reader_that_does_not_read),
       ON(start, ops_listener),

@@ -117,7 +117,7 @@ void auth_admit(struct request *r) {
   bool by_key = key.p && r->route->access == ACCESS_SIGNED;
   int64_t wait_s = by_key ? rate_peek(app->rate, RATE_FAILURE, r->client_key, now_us) : 0;
   if (!wait_s)
-    wait_s = rate_take(app->rate, by_key ? RATE_KEY : RATE_ADDRESS, by_key ? key : r->client_key_key, now_us);
+    wait_s = rate_take(app->rate, by_key ? RATE_KEY : RATE_ADDRESS, by_key ? key : r->client_key, now_us);
   if (wait_s)
     refuse(r, wait_s);
 }

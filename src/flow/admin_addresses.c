@@ -204,10 +204,12 @@ enum err admin_address_set_xpub(struct env *env, struct arena *a, int64_t app_id
   case BIP32_NOT_ACCOUNT:
     return ERR_XPUB;
   }
+  char canonical[BIP32_TEXT_N + 1];
+  bip32_canonical(xpub, canonical);
   struct set_xpub f = {.job = {.step = set_xpub_step, .arena = a},
                        .env = env,
                        .project_id = app_id,
-                       .xpub = xpub,
+                       .xpub = str_of(canonical),
                        .custody = custody};
   return store_call(env->store, &f.job);
 }

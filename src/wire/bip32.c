@@ -9,7 +9,7 @@
 
 // An extended key: version, depth, fingerprint of the parent, number of the last step, chain code, key
 // (BIP-32).
-enum { EXTENDED_N = 78, DEPTH_AT = 4, STEP_AT = 9, CHAIN_CODE_AT = 13, KEY_AT = 45 };
+enum { EXTENDED_N = 78, DEPTH_AT = 4, PARENT_AT = 5, STEP_AT = 9, CHAIN_CODE_AT = 13, KEY_AT = 45 };
 enum { ACCOUNT_DEPTH = 3, HARDENED = 0x80, EXTERNAL = 0 };
 
 static const uint8_t version_xpub[4] = {0x04, 0x88, 0xB2, 0x1E};
@@ -78,6 +78,19 @@ enum bip32_result bip32_parse(struct str text, struct xpub *external) {
   enum bip32_result result = check(extended, external);
   sodium_memzero(extended, sizeof extended);
   return result;
+}
+
+void bip32_canonical(struct str text, char out[BIP32_TEXT_N + 1]) {
+  uint8_t extended[EXTENDED_N + BASE58_CHECK_N];
+  char encoded[BASE58_TEXT_MAX + 1];
+  bool ok = base58_check_decode(text, extended, EXTENDED_N);
+  BUG_IF(!ok, "only for what was parsed");
+  memset(extended + PARENT_AT, 0, CHAIN_CODE_AT - PARENT_AT);
+  extended[STEP_AT] = HARDENED;
+  base58_checksum(extended, EXTENDED_N, extended + EXTENDED_N);
+  size_t n = base58_encode(extended, sizeof extended, encoded);
+  BUG_IF(n != BIP32_TEXT_N, "the version fixes the length");
+  memcpy(out, encoded, BIP32_TEXT_N + 1);
 }
 
 bool bip32_address(const struct xpub *external, uint32_t index, struct tron_address *out) {

@@ -17,6 +17,8 @@ struct xpub {
 
 #define BIP32_INDEX_END (UINT32_C(1) << 31) // hardened steps begin there
 
+enum { BIP32_TEXT_N = 111 };
+
 enum bip32_result {
   BIP32_OK,
   BIP32_MALFORMED,   // not an xpub, or a mistyped one
@@ -25,6 +27,11 @@ enum bip32_result {
 };
 
 enum bip32_result bip32_parse(struct str text, struct xpub *external);
+
+// One text for one account: the fields that change no address (the parent's fingerprint, the account's
+// number) become zero. What is stored and compared, so that nobody claims an account a second time by
+// changing them. Only for a text that bip32_parse() takes.
+void bip32_canonical(struct str text, char out[BIP32_TEXT_N + 1]);
 
 // false for the index that has no key (about one in 2¹²⁷): skip it. `index` < BIP32_INDEX_END.
 bool bip32_address(const struct xpub *external, uint32_t index, struct tron_address *out);

@@ -14,6 +14,11 @@ static void check_xpub(struct str text) {
   char out[ADDRESS_TEXT_N + 1];
   if (bip32_parse(text, &x) != BIP32_OK || !bip32_address(&x, 7, &address))
     return;
+  char canonical[BIP32_TEXT_N + 1];
+  struct xpub y;
+  bip32_canonical(text, canonical);
+  BUG_IF(bip32_parse(str_of(canonical), &y) != BIP32_OK || memcmp(x.key, y.key, sizeof x.key) != 0,
+         "the same account");
   address_format(&address, out);
   BUG_IF(!address_parse(str_of(out), &again) || !address_eq(&address, &again), "a derived address is one");
 }

@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <pthread.h>
 
 struct hmac_key {
   EVP_MAC_CTX *keyed; // never fed: each signature works on a copy, which spares setting the key up again
@@ -64,9 +65,17 @@ bool equal_constant_time(struct str a, struct str b) {
   return a.n == b.n && (a.n == 0 || CRYPTO_memcmp(a.p, b.p, a.n) == 0);
 }
 
+static EVP_MD *sha256_md;
+
+static void fetch_sha256(void) {
+  sha256_md = EVP_MD_fetch(NULL, "SHA256", NULL); // once: looking it up costs more than hashing a key
+  BUG_IF(!sha256_md, "SHA-256");
+}
+
 void sha256(struct str message, uint8_t out[SHA256_N]) {
   static const unsigned char empty[1];
-  BUG_IF(EVP_Digest(message.n ? message.p : (const char *)empty, message.n, out, NULL, EVP_sha256(), NULL) !=
-             1,
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, fetch_sha256);
+  BUG_IF(EVP_Digest(message.n ? message.p : (const char *)empty, message.n, out, NULL, sha256_md, NULL) != 1,
          "SHA-256");
 }

@@ -81,15 +81,6 @@ static void fill(struct flow_create *f) {
   payment_open(p, &f->project->policy, f->now_us);
 }
 
-// A test payment's address is its own; it looks like one, but no wallet accepts its checksum.
-static struct str test_address(struct flow_create *f) {
-  struct tron_address random;
-  char text[ADDRESS_TEXT_N + 1];
-  world_random(f->env->world, random.account, sizeof random.account);
-  address_test_format(&random, text);
-  return str_copy(f->job.arena, str_of(text));
-}
-
 static void add_payment(struct flow_create *f) {
   f->added = f->job.n_ops;
   f->stage = LINK;
@@ -120,7 +111,7 @@ static enum err start_new(struct flow_create *f, bool takes_over) {
   if (takes_over)
     payment_take_over(&f->payment, &f->old);
   else
-    f->payment.address = test_address(f);
+    f->payment.address = f->test_address;
   add_payment(f);
   return ERR_NONE;
 }
@@ -225,11 +216,22 @@ static void create_committed(struct job *j) {
     change_ring(f->env, &f->old);
 }
 
+// A test payment's address is its own; it looks like one, but no wallet accepts its checksum.
+static struct str test_address(struct flow_create *f) {
+  struct tron_address random;
+  char text[ADDRESS_TEXT_N + 1];
+  world_random(f->env->world, random.account, sizeof random.account);
+  address_test_format(&random, text);
+  return str_copy(f->job.arena, str_of(text));
+}
+
 enum err flow_create_start(struct env *env, struct arena *a, struct flow_create *f) {
   f->env = env;
   f->now_us = world_now(env->world);
   f->job.arena = a;
   f->job.step = create_step;
   f->job.committed = create_committed;
+  if (f->is_test)
+    f->test_address = test_address(f); // here and not in a step: the writer has enough to do
   return store_submit(env->store, &f->job);
 }

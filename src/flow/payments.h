@@ -26,6 +26,7 @@ struct flow_create {
   // inside
   int64_t now_us;
   struct payment old; // the order's payment so far; row 0: none
+  struct str test_address;
   bool takes_over;
   int stage;
   int added; // index of the statement that gives the new row's number

@@ -51,25 +51,41 @@ bool base58_decode(struct str text, uint8_t *out, size_t n) {
   return leading_ones(text) == leading_zeros(out, n);
 }
 
+// Digits are kept five to a limb (58⁵ < 2³⁰): a fifth of the work of one by one.
+enum { LIMB_DIGITS = 5, LIMBS_MAX = BASE58_TEXT_MAX / LIMB_DIGITS + 1 };
+#define LIMB_BASE UINT64_C(656356768)
+
+// limbs = limbs × 256 + byte, least significant first.
+static size_t push_byte(uint32_t *limbs, size_t used, uint8_t byte) {
+  uint64_t carry = byte;
+  for (size_t k = 0; k < used; k++) {
+    carry += (uint64_t)limbs[k] << 8;
+    limbs[k] = (uint32_t)(carry % LIMB_BASE);
+    carry /= LIMB_BASE;
+  }
+  if (carry)
+    limbs[used++] = (uint32_t)carry;
+  return used;
+}
+
 size_t base58_encode(const uint8_t *bytes, size_t n, char out[BASE58_TEXT_MAX + 1]) {
   BUG_IF(n > BASE58_BYTES_MAX, "too many bytes for base58");
-  uint8_t digits[BASE58_TEXT_MAX]; // least significant first
-  size_t used = 0, zeros = leading_zeros(bytes, n);
-  for (size_t i = zeros; i < n; i++) {
-    unsigned carry = bytes[i];
-    for (size_t k = 0; k < used || carry; k++) {
-      carry += k < used ? digits[k] * 256u : 0;
-      digits[k] = (uint8_t)(carry % 58);
-      carry /= 58;
-      used = k < used ? used : k + 1;
-    }
-  }
-  memset(out, '1', zeros);
+  uint32_t limbs[LIMBS_MAX];
+  char digits[LIMBS_MAX * LIMB_DIGITS]; // least significant first
+  size_t used = 0, zeros = leading_zeros(bytes, n), n_digits = 0;
+  for (size_t i = zeros; i < n; i++)
+    used = push_byte(limbs, used, bytes[i]);
   for (size_t k = 0; k < used; k++)
-    out[zeros + k] = alphabet[digits[used - 1 - k]];
-  out[zeros + used] = '\0';
+    for (int d = 0; d < LIMB_DIGITS; d++, limbs[k] /= 58)
+      digits[n_digits++] = alphabet[limbs[k] % 58];
+  while (n_digits && digits[n_digits - 1] == alphabet[0]) // of the topmost limb
+    n_digits--;
+  memset(out, alphabet[0], zeros);
+  for (size_t k = 0; k < n_digits; k++)
+    out[zeros + k] = digits[n_digits - 1 - k];
+  out[zeros + n_digits] = '\0';
   sodium_memzero(digits, sizeof digits);
-  return zeros + used;
+  return zeros + n_digits;
 }
 
 void base58_checksum(const uint8_t *payload, size_t n, uint8_t out[BASE58_CHECK_N]) {

@@ -364,15 +364,20 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
   return q;
 }
 
+// A refusal is what a shop's developer asks about, with the request id. What strangers can cause at will
+// stays out.
+static enum log_level level_of(int status) {
+  if (status >= 500)
+    return LOG_WARN;
+  return status >= 400 && status != 404 && status != 429 ? LOG_INFO : LOG_DEBUG;
+}
+
 static void log_request(const struct server_request *q, int64_t us) {
   const struct request *r = &q->r;
-  if (r->status >= 500)
-    LOG(WARN, "request failed", LOG_S("request_id", r->id), LOG_S("method", r->method),
-        LOG_S("path", r->path), LOG_I("status", r->status), LOG_I("duration_us", us),
-        LOG_S("client", r->client));
-  else
-    LOG(DEBUG, "request", LOG_S("request_id", r->id), LOG_S("method", r->method), LOG_S("path", r->path),
-        LOG_I("status", r->status), LOG_I("duration_us", us), LOG_S("client", r->client));
+  const char *event = r->status >= 500 ? "request failed" : r->status >= 400 ? "request refused" : "request";
+  LOG_WITH(level_of(r->status), event, LOG_S("request_id", r->id), LOG_S("method", r->method),
+           LOG_S("path", r->path), LOG_I("status", r->status), LOG_I("duration_us", us),
+           LOG_S("client", r->client), LOG_END);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,

@@ -210,7 +210,7 @@ export class Server {
   // At the end of a test file. Pass the test context's or the suite's failure to see the log.
   async close({ showLog = false } = {}) {
     const how = await this.stop();
-    if (showLog || how.code !== 0) console.error(`--- log of the server (ended ${JSON.stringify(how)})\n${this.log}---`);
+    if (showLog || how.code !== 0) process.stderr.write(`--- log of the server (ended ${JSON.stringify(how)})\n${this.log}---`);
     this.remove();
     return how;
   }
@@ -225,7 +225,8 @@ export class Server {
 
   // Gives { code, stdout, stderr }.
   cli(args, { input } = {}) {
-    return run(this.bin, [...args, '--data', this.dir], { input, env: this.env });
+    const env = { ...this.env, CRYPTOPAY_BASE_URL: this.baseUrl };
+    return run(this.bin, [...args, '--data', this.dir], { input, env });
   }
 
   // Runs with --json and gives the object; fails unless it exits 0.

@@ -121,7 +121,7 @@
     " ON CONFLICT (xpub) DO NOTHING RETURNING id")                                                            \
   X(Q_XPUB_ACTIVATE, "UPDATE xpubs SET active = 1, custody = $2 WHERE id = $1")                               \
   X(Q_XPUB_DEACTIVATE, "UPDATE xpubs SET active = 0 WHERE project_id = $1 AND active = 1")                    \
-  X(Q_XPUB_ADVANCE, "UPDATE xpubs SET next_index = $2 WHERE id = $1 AND next_index < $2")                     \
+  X(Q_XPUB_ADVANCE, "UPDATE xpubs SET next_index = $2 WHERE id = $1 AND next_index < $2 RETURNING 1")         \
   X(Q_XPUB_SKIP, "UPDATE xpubs SET next_index = next_index + $1")                                             \
   X(Q_XPUB_HIGHEST, "SELECT COALESCE(MAX(next_index), 0) FROM xpubs")                                         \
   /* reservations */                                                                                          \

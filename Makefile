@@ -86,6 +86,7 @@ $(B)/test/core_%: test/unit/core_%.c $(B)/libcore.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcore.a $(CORE_LIBS) -lcmocka
 
+$(B)/test/net_tls: LIBS += -lssl
 $(B)/test/%: test/unit/%.c $(B)/libcryptopay.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcryptopay.a $(LIBS) -lcmocka

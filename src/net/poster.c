@@ -8,7 +8,7 @@
 
 enum {
   EVENTS = 256,           // taken from epoll at a time
-  IDLE_CONNECTIONS = 512, // kept open for the next post
+  IDLE_CONNECTIONS = 512, // kept open for the next post, beyond those in use
 };
 
 struct client {
@@ -20,6 +20,7 @@ struct client {
   int64_t timer_us; // when libcurl wants to be called; INT64_MAX: not
   struct hosts *hosts;
   struct slot *made, *free;
+  long made_n;
   struct slot *waiting, *waiting_last; // for a lookup, the oldest first
   struct post *failed;                 // refused at once, `done` not called yet
   size_t active;
@@ -69,6 +70,8 @@ static struct slot *make_slot(struct client *c) {
   struct slot *s = slot_create(&c->options, c->share, &c->refusals);
   s->next_made = c->made;
   c->made = s;
+  // libcurl counts those in use as well, and closes idle ones above this number.
+  curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, ++c->made_n + IDLE_CONNECTIONS);
   return s;
 }
 
@@ -288,7 +291,6 @@ static bool make_loop(struct client *c) {
   curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
   curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer);
   curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
-  curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS);
   curl_share_setopt(c->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
   return true;
 }

@@ -70,8 +70,8 @@ struct post {
 
 struct poster {
   void (*post)(struct poster *, struct post *);
-  // Works for at most `timeout_ms`, less when something was finished or `wakeup` was called. Returns the number of posts
-  // still under way.
+  // Works for at most `timeout_ms`, less when something was finished or `wakeup` was called. Returns the
+  // number of posts still under way.
   size_t (*run)(struct poster *, int timeout_ms);
   void (*wakeup)(struct poster *); // from any thread
 };

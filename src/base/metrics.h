@@ -29,7 +29,7 @@
   X(METRIC_COMMITS, counter, "store_commits_total", "", "Transactions committed by the writer.")             \
   X(METRIC_ROLLBACKS, counter, "store_rollbacks_total", "", "Batches rolled back and run one by one.")       \
   X(METRIC_JOBS_WAITING, gauge, "store_jobs_waiting", "", "Jobs in the writer's queue.")                     \
-  X(METRIC_COMMIT_SECONDS, histogram, "store_commit_duration_seconds", "", "How long a commit took.")        \
+  X(METRIC_BATCH_SECONDS, histogram, "store_batch_duration_seconds", "", "Running and committing a batch.")  \
   X(METRIC_RATE_REFUSED_KEY, counter, "rate_limited_total", "by=\"key\"", "Requests answered 429.")          \
   X(METRIC_RATE_REFUSED_ADDRESS, counter, "rate_limited_total", "by=\"address\"", "Requests answered 429.")  \
   X(METRIC_FRAMING_REFUSED, counter, "http_malformed_total", "", "Requests refused for their framing.")      \

@@ -5,6 +5,7 @@
 #include "daemon/instance.h"
 #include "daemon/webhook_worker.h"
 #include "flow/payments.h"
+#include "flow/webhooks.h"
 #include "http/api_payments.h"
 #include "http/app.h"
 #include "http/auth.h"
@@ -12,7 +13,6 @@
 #include "http/page.h"
 #include "http/page_checkout.h"
 
-#include <curl/curl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -24,15 +24,19 @@ enum { SWEEP_LIMIT = 256, SWEEP_PAUSE_MS = 200, WORKER_ARENA_MAX = 64 << 20, ERR
 
 // Every address that the outside can ask, and who may. A test walks this table.
 static const struct route routes[] = {
-    {"POST", "/api/create-payment.php", ACCESS_SIGNED, "application/json", api_create_payment, "create_payment"},
+    {"POST", "/api/create-payment.php", ACCESS_SIGNED, "application/json", api_create_payment,
+     "create_payment"},
     {"GET", "/api/payment-status.php", ACCESS_SIGNED, NULL, api_payment_status, "payment_status"},
     {"GET", "/static/*", ACCESS_PUBLIC, NULL, page_static, "static"},
     {"GET", "/pay", ACCESS_PUBLIC, NULL, page_checkout_bare, "checkout"},
     {"GET", "/pay/", ACCESS_PUBLIC, NULL, page_checkout, "checkout"},
     {"GET", "/pay/status", ACCESS_PUBLIC, NULL, page_checkout_status, "checkout_status"},
-    {"POST", "/pay/extend", ACCESS_PUBLIC, "application/x-www-form-urlencoded", page_checkout_extend, "checkout_extend"},
-    {"POST", "/pay/cancel", ACCESS_PUBLIC, "application/x-www-form-urlencoded", page_checkout_cancel, "checkout_cancel"},
-    {"POST", "/pay/test", ACCESS_PUBLIC, "application/x-www-form-urlencoded", page_checkout_test, "checkout_test"},
+    {"POST", "/pay/extend", ACCESS_PUBLIC, "application/x-www-form-urlencoded", page_checkout_extend,
+     "checkout_extend"},
+    {"POST", "/pay/cancel", ACCESS_PUBLIC, "application/x-www-form-urlencoded", page_checkout_cancel,
+     "checkout_cancel"},
+    {"POST", "/pay/test", ACCESS_PUBLIC, "application/x-www-form-urlencoded", page_checkout_test,
+     "checkout_test"},
     {0},
 };
 
@@ -57,15 +61,29 @@ static bool ready(void *self) {
   return !atomic_load(&g->stopping);
 }
 
-// No node is configured: payments work, but nothing live is confirmed or expires. That is trouble, and said so.
+// No node is configured: payments work, but nothing live is confirmed or expires. That is trouble, and said
+// so.
 static bool healthy(void *self, struct buf *json) {
   (void)self;
-  buf_c(json, "{\"status\":\"trouble\",\"chain\":\"no node is configured: live payments are neither confirmed nor expired\"}");
+  buf_c(json, "{\"status\":\"trouble\",\"chain\":\"no node is configured: live payments are neither "
+              "confirmed nor expired\"}");
   return false;
+}
+
+static void measure_webhooks(struct env *env) {
+  struct arena a;
+  int64_t n, oldest_us;
+  arena_init(&a, WORKER_ARENA_MAX);
+  if (flow_deliveries_waiting(env, &a, &n, &oldest_us) == ERR_NONE) {
+    metric_set(METRIC_WEBHOOKS_PENDING, n);
+    metric_set(METRIC_WEBHOOK_OLDEST_S, oldest_us ? (world_now(env->world) - oldest_us) / 1000000 : 0);
+  }
+  arena_free(&a);
 }
 
 static void measure(void *self) {
   struct gateway_server *g = self;
+  measure_webhooks(&g->instance.env);
   metric_set(METRIC_JOBS_WAITING, store_queue_length(g->instance.env.store));
   metric_set(METRIC_WAITING, live_waiting(g->app.live));
 }
@@ -114,7 +132,8 @@ static bool start_workers(struct gateway_server *g, char *error) {
         .concurrency = (int)s->webhook_concurrency,
         .per_host = (int)s->webhook_per_host,
     });
-  g->sweeping = g->webhooks && webhook_worker_start(g->webhooks) && pthread_create(&g->sweeper, NULL, sweep_main, g) == 0;
+  g->sweeping = g->webhooks && webhook_worker_start(g->webhooks) &&
+                pthread_create(&g->sweeper, NULL, sweep_main, g) == 0;
   if (!g->sweeping)
     snprintf(error, ERROR_MAX, "cannot start the workers");
   return g->sweeping;
@@ -138,7 +157,8 @@ static bool start_listeners(struct gateway_server *g, char *error) {
   g->public = server_start(&public, error, ERROR_MAX);
   if (!g->public || !*s->ops_listen)
     return g->public != NULL;
-  g->ops = (struct ops){.server = g->public, .ready = ready, .health = healthy, .measure = measure, .self = g};
+  g->ops =
+      (struct ops){.server = g->public, .ready = ready, .health = healthy, .measure = measure, .self = g};
   const struct server_options operations = {
       .listen = s->ops_listen,
       .prefix = STR(""),
@@ -174,7 +194,8 @@ static bool start(struct gateway_server *g, char *error) {
   return g->control && start_listeners(g, error);
 }
 
-// The order matters: first nobody may ask for anything new, then what was asked is finished, then the database is closed.
+// The order matters: first nobody may ask for anything new, then what was asked is finished, then the
+// database is closed.
 static void stop(struct gateway_server *g) {
   atomic_store(&g->stopping, true);
   if (g->app.live)
@@ -236,7 +257,6 @@ int serve_run(const struct settings *settings) {
   signal(SIGPIPE, SIG_IGN);
   log_set_level(settings->level);
   settings_warn(settings);
-  curl_global_init(CURL_GLOBAL_DEFAULT);
   struct arena a;
   arena_init(&a, WORKER_ARENA_MAX);
   struct str error = STR_NONE;
@@ -248,6 +268,5 @@ int serve_run(const struct settings *settings) {
   else
     LOG(ERROR, "cannot start", LOG_S("error", error));
   arena_free(&a);
-  curl_global_cleanup();
   return status;
 }

@@ -26,7 +26,8 @@ bool payment_action_parse(struct str name, enum payment_action *out) {
 }
 
 // A transfer on the simulated chain: confirmed at once, in a block of `block_us`.
-static enum err test_transfer(struct flow_action *f, struct usdt value, int64_t block_us, struct pay_effects *fx) {
+static enum err test_transfer(struct flow_action *f, struct usdt value, int64_t block_us,
+                              struct pay_effects *fx) {
   struct job *j = &f->job;
   uint8_t random[TEST_TXID_BYTES];
   char digits[2 * TEST_TXID_BYTES + 1];
@@ -74,6 +75,7 @@ static enum err apply(struct flow_action *f) {
   if (needs_test_mode(f) && (!f->payment.is_test || f->project.live))
     return ERR_NO_PAYMENT;
   f->transfer = (struct flow_transfer){0};
+  f->was = f->payment.status;
   enum err e = test_action(f, &fx);
   if (e != ERR_NONE)
     return e;
@@ -84,7 +86,8 @@ static enum err apply(struct flow_action *f) {
   return ERR_NONE;
 }
 
-// The payment, or the one that has taken its order and reservation over: money for the old one pays the new one.
+// The payment, or the one that has taken its order and reservation over: money for the old one pays the new
+// one.
 static enum err read_payment(struct flow_action *f) {
   struct job *j = &f->job;
   if (job_rows(j, 0)->n == 0)
@@ -121,7 +124,7 @@ static enum err action_step(struct job *j) {
 
 static void action_committed(struct job *j) {
   struct flow_action *f = (struct flow_action *)j;
-  change_ring(f->env, &f->payment);
+  change_committed(f->env, &f->payment, f->was);
 }
 
 enum err flow_action_start(struct env *env, struct arena *a, struct flow_action *f) {
@@ -159,7 +162,8 @@ static enum err find_step(struct job *j) {
 
 enum err flow_payment_find(struct env *env, struct arena *a, int64_t id, struct payment *payment,
                            struct project *project) {
-  struct find f = {.job = {.step = find_step, .arena = a}, .env = env, .payment = payment, .project = project};
+  struct find f = {
+      .job = {.step = find_step, .arena = a}, .env = env, .payment = payment, .project = project};
   if (!payment_id_to_row(&env->id_key, id, &f.row))
     return ERR_NO_PAYMENT;
   return store_read(env->store, &f.job);

@@ -1,5 +1,6 @@
 #include "flow/change.h"
 #include "base/bell.h"
+#include "base/metrics.h"
 #include "base/url.h"
 #include "core/webhook.h"
 #include "flow/rows.h"
@@ -30,8 +31,8 @@ static void queue_delivery(struct job *j, const struct payment *p, const struct 
   buf_init(&body, j->arena, WEBHOOK_BODY_MAX);
   webhook_body(&body, p, event);
   JOB_OP(j, Q_DELIVERY_ADD, v_int(p->row), v_int(p->project_id), v_int(p->is_test), v_int(event),
-         v_text(webhook_id(j->arena, p, event)), v_text(project->webhook_url),
-         v_text(host), v_text(buf_view(&body)), v_int(now_us));
+         v_text(webhook_id(j->arena, p, event)), v_text(project->webhook_url), v_text(host),
+         v_text(buf_view(&body)), v_int(now_us));
 }
 
 void change_queue(struct job *j, const struct payment *p, const struct project *project,
@@ -44,7 +45,25 @@ void change_queue(struct job *j, const struct payment *p, const struct project *
     queue_delivery(j, p, project, event, now_us);
 }
 
-void change_ring(const struct env *env, const struct payment *p) {
+static void count(const struct payment *p) {
+  switch (p->status) {
+  case PAY_PENDING:
+    return;
+  case PAY_PAID:
+    metric_add(p->is_test ? METRIC_PAID_TEST : METRIC_PAID_LIVE, 1);
+    return;
+  case PAY_EXPIRED:
+    metric_add(METRIC_EXPIRED, 1);
+    return;
+  case PAY_FAILED:
+    metric_add(METRIC_FAILED, 1);
+    return;
+  }
+}
+
+void change_committed(const struct env *env, const struct payment *p, enum pay_status was) {
+  if (p->status != was)
+    count(p);
   if (env->bell)
     bell_ring(env->bell, p->row, p->version);
 }

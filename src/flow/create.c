@@ -140,6 +140,7 @@ static enum err decide(struct flow_create *f) {
 
 static void close_old(struct flow_create *f) {
   struct pay_effects fx;
+  f->old_was = f->old.status;
   payment_replace(&f->old, f->payment.row, f->takes_over, &fx);
   job_update_payment(&f->job, &f->old);
   JOB_OP(&f->job, Q_EVENT_ADD, v_int(f->old.row), v_int(f->now_us), v_text(str_of(fx.event)), v_null());
@@ -179,7 +180,8 @@ static enum err link_rows(struct flow_create *f) {
   return ERR_NONE;
 }
 
-// Each compare-and-swap must have hit: somebody else may have been faster (not on SQLite, where one thread writes).
+// Each compare-and-swap must have hit: somebody else may have been faster (not on SQLite, where one thread
+// writes).
 static enum err check(struct flow_create *f) {
   int must = 1 + !f->payment.is_test + (f->idempotency_key.p != NULL) + (f->old.row != 0);
   for (int i = 0; i < must; i++)
@@ -213,7 +215,7 @@ static enum err create_step(struct job *j) {
 static void create_committed(struct job *j) {
   struct flow_create *f = (struct flow_create *)j;
   if (f->old.row && f->old.replaced_by)
-    change_ring(f->env, &f->old);
+    change_committed(f->env, &f->old, f->old_was);
 }
 
 // A test payment's address is its own; it looks like one, but no wallet accepts its checksum.

@@ -1,14 +1,16 @@
 // Use cases of payments: create, read, and what a payer does on the checkout.
 //
-// Each change is a struct that starts with its job. The caller fills the input, calls the _start function and is told by
-// `job.done` (from the writer's thread: only hand the result on there). Everything in it belongs to the caller's arena.
+// Each change is a struct that starts with its job. The caller fills the input, calls the _start function and
+// is told by `job.done` (from the writer's thread: only hand the result on there). Everything in it belongs
+// to the caller's arena.
 #pragma once
 #include "core/create_request.h"
 #include "core/project.h"
 #include "flow/env.h"
 
 // Reads a payment by its public number together with its project (NULL: not wanted). ERR_NO_PAYMENT.
-enum err flow_payment_find(struct env *env, struct arena *a, int64_t id, struct payment *payment, struct project *project);
+enum err flow_payment_find(struct env *env, struct arena *a, int64_t id, struct payment *payment,
+                           struct project *project);
 
 struct flow_create {
   struct job job;
@@ -17,8 +19,8 @@ struct flow_create {
   const struct project *project;
   bool is_test;
   struct create_request request;
-  struct str idempotency_key;  // version 2 requests; absent otherwise
-  uint8_t request_hash[32];    // of what was signed: the same key with another request is a conflict
+  struct str idempotency_key; // version 2 requests; absent otherwise
+  uint8_t request_hash[32];   // of what was signed: the same key with another request is a conflict
   // result
   struct payment payment;
   struct str answer; // the JSON to send
@@ -26,6 +28,7 @@ struct flow_create {
   // inside
   int64_t now_us;
   struct payment old; // the order's payment so far; row 0: none
+  enum pay_status old_was;
   struct str test_address;
   bool takes_over;
   int stage;
@@ -45,7 +48,8 @@ enum payment_action {
   ACTION_TEST_LATE,     // expire, then pay
   ACTION_TEST_EXPIRE,
 };
-bool payment_action_parse(struct str name, enum payment_action *out); // "pay", "underpay", … of POST /pay/test
+bool payment_action_parse(struct str name,
+                          enum payment_action *out); // "pay", "underpay", … of POST /pay/test
 
 struct flow_transfer {
   struct str txid; // absent: none
@@ -66,13 +70,15 @@ struct flow_action {
   // inside
   int64_t now_us;
   bool found, applied;
+  enum pay_status was;
   struct flow_transfer transfer;
 };
-// Results: ERR_NO_PAYMENT, also for a test action on what is not a test payment of a project in Test mode; ERR_MOVE.
+// Results: ERR_NO_PAYMENT, also for a test action on what is not a test payment of a project in Test mode;
+// ERR_MOVE.
 enum err flow_action_start(struct env *env, struct arena *a, struct flow_action *f) MUST_CHECK;
 
-// Test payments past their end become expired (live ones follow the chain's time). Returns how many were handled; call
-// again while that is `limit`.
+// Test payments past their end become expired (live ones follow the chain's time). Returns how many were
+// handled; call again while that is `limit`.
 int flow_sweep(struct env *env, struct arena *a, int limit);
 
 // Drops stored answers of old Idempotency-Keys, a few at a time. Returns how many.

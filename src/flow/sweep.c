@@ -13,6 +13,7 @@ struct due {
   int64_t row, now_us;
   struct payment payment;
   struct project project;
+  enum pay_status was;
   bool released;
 };
 
@@ -21,7 +22,8 @@ static enum err due_apply(struct due *d) {
   struct payment *p = &d->payment;
   struct pay_effects fx = {0};
   row_to_project(rows_at(job_rows(j, 0), 0), &d->project);
-  d->released = p->status != PAY_PENDING;
+  d->was = p->status;
+  d->released = d->was != PAY_PENDING;
   if (!d->released && payment_expire(p, d->now_us, &fx) != ERR_NONE)
     return ERR_CHANGED;
   if (d->released)
@@ -58,7 +60,7 @@ static void due_committed(struct job *j) {
   struct due *d = (struct due *)j;
   if (d->released && d->payment.address_id)
     pools_released(d->env->pools, &d->project, d->payment.address_id, d->payment.pay_amount);
-  change_ring(d->env, &d->payment);
+  change_committed(d->env, &d->payment, d->was);
 }
 
 struct due_list {
@@ -75,7 +77,8 @@ static enum err due_list_step(struct job *j) {
 }
 
 int flow_sweep(struct env *env, struct arena *a, int limit) {
-  struct due_list l = {.job = {.step = due_list_step, .arena = a}, .now_us = world_now(env->world), .limit = limit};
+  struct due_list l = {
+      .job = {.step = due_list_step, .arena = a}, .now_us = world_now(env->world), .limit = limit};
   if (store_read(env->store, &l.job) != ERR_NONE)
     return 0;
   const struct rows *rows = job_rows(&l.job, 0);

@@ -7,8 +7,22 @@
 #include <string.h>
 
 enum {
-  COL_ID, COL_PAYMENT, COL_PROJECT, COL_TEST, COL_EVENT, COL_WEBHOOK_ID, COL_URL, COL_HOST, COL_BODY, COL_STATUS,
-  COL_ATTEMPTS, COL_ROUND_ATTEMPTS, COL_CREATED, COL_NEXT, COL_DELIVERED, COL_VERSION
+  COL_ID,
+  COL_PAYMENT,
+  COL_PROJECT,
+  COL_TEST,
+  COL_EVENT,
+  COL_WEBHOOK_ID,
+  COL_URL,
+  COL_HOST,
+  COL_BODY,
+  COL_STATUS,
+  COL_ATTEMPTS,
+  COL_ROUND_ATTEMPTS,
+  COL_CREATED,
+  COL_NEXT,
+  COL_DELIVERED,
+  COL_VERSION
 };
 
 struct due {
@@ -42,7 +56,8 @@ static void take_rows(struct due *d, const struct rows *rows) {
     row_to_delivery(rows_at(rows, i), &d->list[d->n++]);
 }
 
-// Walks from host to host along the index; a host with a thousand due deliveries costs as much as one with a single one.
+// Walks from host to host along the index; a host with a thousand due deliveries costs as much as one with a
+// single one.
 static enum err due_step(struct job *j) {
   struct due *d = (struct due *)j;
   if (j->round == 0) {
@@ -135,7 +150,8 @@ static enum err read_keys_step(struct job *j) {
 
 enum { CRED_SECRET = 4, CRED_WEBHOOK = 5, CRED_EXPIRES = 7, CRED_USED = 8 };
 
-static const struct hmac_key *open_api_key(struct env *env, struct arena *a, const struct signer *s, struct str sealed) {
+static const struct hmac_key *open_api_key(struct env *env, struct arena *a, const struct signer *s,
+                                           struct str sealed) {
   struct str secret;
   if (!unseal(a, env->seal, seal_context(a, "api_secret", s->project_id, s->mode), sealed, &secret))
     return NULL;
@@ -198,6 +214,22 @@ enum err signers_find(struct signers *list, struct env *env, int64_t project_id,
   return s->keys.api ? ERR_NONE : ERR_STORE;
 }
 
+// ---- waiting ---------------------------------------------------------------------------------------------
+
+static enum err waiting_step(struct job *j) {
+  if (j->round == 0)
+    job_ops(j, Q_DELIVERY_WAITING, 0, NULL);
+  return ERR_NONE;
+}
+
+enum err flow_deliveries_waiting(struct env *env, struct arena *a, int64_t *n, int64_t *oldest_us) {
+  struct job j = {.step = waiting_step, .arena = a};
+  enum err e = store_read(env->store, &j);
+  *n = e ? 0 : rows_at(job_rows(&j, 0), 0)[0].i;
+  *oldest_us = e ? 0 : rows_at(job_rows(&j, 0), 0)[1].i;
+  return e;
+}
+
 // ---- outcome ---------------------------------------------------------------------------------------------
 
 static enum err settle_step(struct job *j) {
@@ -209,8 +241,9 @@ static enum err settle_step(struct job *j) {
   int64_t ended_us = f->at_us + f->duration_us, next_us = 0;
   bool again = !done && webhook_next(d->round_attempts + 1, ended_us, f->retry_after_s, &next_us);
   enum delivery_status status = done ? DELIVERY_DONE : again ? DELIVERY_PENDING : DELIVERY_FAILED;
-  JOB_OP(j, Q_DELIVERY_SETTLE, v_int(d->id), v_int(status), v_int(d->attempts + 1), v_int(d->round_attempts + 1),
-         v_int_or_null(again ? next_us : 0), v_int_or_null(done ? ended_us : 0), v_int(d->version));
+  JOB_OP(j, Q_DELIVERY_SETTLE, v_int(d->id), v_int(status), v_int(d->attempts + 1),
+         v_int(d->round_attempts + 1), v_int_or_null(again ? next_us : 0), v_int_or_null(done ? ended_us : 0),
+         v_int(d->version));
   JOB_OP(j, Q_ATTEMPT_ADD, v_int(d->id), v_int(d->attempts + 1), v_int(f->at_us), v_int(f->duration_us),
          v_int(f->http_status), v_text(f->error), v_text(f->excerpt));
   return ERR_NONE;

@@ -1,7 +1,7 @@
 // Use cases of the webhook worker: what is due, how it is signed, what came of it.
 //
-// Delivery is at least once: a delivery stays due in the database until its outcome is committed. The worker remembers
-// what it has under way, so that nothing is sent twice at the same time.
+// Delivery is at least once: a delivery stays due in the database until its outcome is committed. The worker
+// remembers what it has under way, so that nothing is sent twice at the same time.
 #pragma once
 #include "core/webhook.h"
 #include "flow/env.h"
@@ -20,11 +20,14 @@ enum delivery_status { DELIVERY_PENDING = 0, DELIVERY_DONE = 1, DELIVERY_FAILED 
 // How many more may be taken for this host now.
 typedef int deliveries_room(void *self, struct str host);
 
-// The deliveries that are due, at most `room` for each host and `limit` in all, fair between hosts. `*next_us` is when the
-// next one becomes due (INT64_MAX: none waits). What is under way already is given again: the caller skips it, and counts
-// it in `room`.
+// The deliveries that are due, at most `room` for each host and `limit` in all, fair between hosts.
+// `*next_us` is when the next one becomes due (INT64_MAX: none waits). What is under way already is given
+// again: the caller skips it, and counts it in `room`.
 enum err flow_deliveries_due(struct env *env, struct arena *a, deliveries_room *room, void *self, int limit,
                              struct delivery **out, int *n, int64_t *next_us);
+
+// How many deliveries wait, and when the oldest of them was made (0: none waits).
+enum err flow_deliveries_waiting(struct env *env, struct arena *a, int64_t *n, int64_t *oldest_us) MUST_CHECK;
 
 // Keys to sign with, kept in memory until a project or key changes. Used on the worker's thread only.
 struct signers;

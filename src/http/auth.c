@@ -1,4 +1,5 @@
 #include "http/auth.h"
+#include "base/metrics.h"
 #include "base/hex.h"
 #include "base/timefmt.h"
 #include "http/app.h"
@@ -25,8 +26,10 @@ static bool verify_v1(const struct hmac_key *secret, const struct request *r) {
 
 // "v2" LF timestamp LF METHOD LF path?query LF Idempotency-Key LF body
 static bool verify_v2(const struct hmac_key *secret, const struct request *r) {
-  struct str lf = STR("\n"), key = request_header(r, "Idempotency-Key"), given = request_header(r, "X-Signature-V2");
-  struct str parts[] = {STR("v2\n"), request_header(r, "X-Timestamp"), lf, r->method, lf, r->target, lf, key, lf, r->body};
+  struct str lf = STR("\n"), key = request_header(r, "Idempotency-Key"),
+             given = request_header(r, "X-Signature-V2");
+  struct str parts[] = {
+      STR("v2\n"), request_header(r, "X-Timestamp"), lf, r->method, lf, r->target, lf, key, lf, r->body};
   uint8_t mac[HMAC_N];
   char digits[HMAC_HEX_N + 1];
   hmac_sign_parts(secret, parts, sizeof parts / sizeof *parts, mac);
@@ -36,7 +39,8 @@ static bool verify_v2(const struct hmac_key *secret, const struct request *r) {
 
 static bool timestamp_ok(const struct request *r, int64_t now_us) {
   int64_t s;
-  return str_to_i64(request_header(r, "X-Timestamp"), &s) && llabs(now_us / SECOND_US - s) <= TIMESTAMP_TOLERANCE_S;
+  return str_to_i64(request_header(r, "X-Timestamp"), &s) &&
+         llabs(now_us / SECOND_US - s) <= TIMESTAMP_TOLERANCE_S;
 }
 
 // Method, target and body: the same key with anything else is a conflict; the timestamp may differ.
@@ -118,6 +122,8 @@ void auth_admit(struct request *r) {
   int64_t wait_s = by_key ? rate_peek(app->rate, RATE_FAILURE, r->client_key, now_us) : 0;
   if (!wait_s)
     wait_s = rate_take(app->rate, by_key ? RATE_KEY : RATE_ADDRESS, by_key ? key : r->client_key, now_us);
-  if (wait_s)
-    refuse(r, wait_s);
+  if (!wait_s)
+    return;
+  metric_add(by_key ? METRIC_RATE_REFUSED_KEY : METRIC_RATE_REFUSED_ADDRESS, 1);
+  refuse(r, wait_s);
 }

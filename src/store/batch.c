@@ -1,5 +1,6 @@
 #include "store/batch.h"
 #include "base/bug.h"
+#include "base/metrics.h"
 
 #include <string.h>
 
@@ -58,14 +59,18 @@ static bool run_together(struct db *db, struct job **jobs, size_t n) {
       return false;
     }
   }
-  if (db_exec(db, "COMMIT"))
-    return true;
-  rollback(db);
-  return false;
+  if (!db_exec(db, "COMMIT")) {
+    rollback(db);
+    return false;
+  }
+  metric_add(METRIC_COMMITS, 1);
+  metric_add(METRIC_JOBS, (int64_t)n);
+  return true;
 }
 
 void batch_run(struct db *db, struct job **jobs, size_t n) {
   if (!run_together(db, jobs, n)) {
+    metric_add(METRIC_ROLLBACKS, 1);
     for (size_t i = 0; i < n; i++) {
       jobs[i]->result = ERR_NONE;
       if (!run_together(db, &jobs[i], 1) && jobs[i]->result == ERR_NONE)

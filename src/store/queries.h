@@ -162,6 +162,8 @@
   X(Q_DELIVERY_REPLAY_RANGE,                                                                                  \
     "UPDATE deliveries SET status = 0, round_attempts = 0, next_us = $2, version = version + 1"               \
     " WHERE project_id = $1 AND created_us >= $3 AND created_us < $4 RETURNING id")                           \
+  X(Q_DELIVERY_WAITING,                                                                                       \
+    "SELECT COUNT(*), COALESCE(MIN(created_us), 0) FROM deliveries WHERE status = 0")                         \
   X(Q_DELIVERY_LIST,                                                                                          \
     "SELECT " DELIVERY_COLS " FROM deliveries WHERE id < $1 AND ($2 = 0 OR project_id = $2)"                  \
     " AND ($3 = 0 OR payment_id = $3) AND ($4 < 0 OR status = $4) ORDER BY id DESC LIMIT $5")                 \

@@ -1,6 +1,7 @@
 #include "store/store.h"
 #include "base/bug.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "store/batch.h"
 #include "store/migrate.h"
 
@@ -11,8 +12,9 @@
 
 enum {
   BATCH_DEFAULT = 512,
-  QUEUE_DEFAULT = 20000,     // about a third of a second of work
-  CHECKPOINT_FRAMES = 40000, // p99 of a create stays at a few ms; SQLite's default of 1000 halves the throughput
+  QUEUE_DEFAULT = 20000, // about a third of a second of work
+  CHECKPOINT_FRAMES =
+      40000, // p99 of a create stays at a few ms; SQLite's default of 1000 halves the throughput
   IDLE_MS = 200,
 };
 
@@ -146,7 +148,9 @@ static bool wait_for_work(struct store *s) {
 }
 
 static void run_all(struct store *s, struct job **jobs, size_t n) {
+  int64_t start_us = world_mono(s->world);
   batch_run(&s->writer, jobs, n);
+  metric_observe_us(METRIC_BATCH_SECONDS, world_mono(s->world) - start_us);
   for (size_t i = 0; i < n; i++)
     if (jobs[i]->done)
       jobs[i]->done(jobs[i]); // the job may be gone after this
@@ -273,7 +277,8 @@ enum err store_backup(struct store *s, const char *path, char *error, size_t err
   char *text = sqlite3_mprintf("VACUUM INTO '%q'", path);
   bool ok = r && text && db_exec_quiet(&r->db, "PRAGMA query_only=0") && db_exec_quiet(&r->db, text);
   if (!ok)
-    snprintf(error, error_size, "cannot write the copy %s: %s", path, r ? db_error_text(&r->db) : "no connection");
+    snprintf(error, error_size, "cannot write the copy %s: %s", path,
+             r ? db_error_text(&r->db) : "no connection");
   sqlite3_free(text);
   if (r) {
     (void)db_exec_quiet(&r->db, "PRAGMA query_only=1");

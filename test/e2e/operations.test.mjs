@@ -39,6 +39,25 @@ describe('a running server', () => {
     assert.match(metrics.text, /^payments_created_total\{mode="test"\} [1-9]/m);
   });
 
+  test('every number moves', async () => {
+    const receiver = await Receiver.start(500);
+    const shop = await server.addProject({ webhook: receiver.url });
+    for (const action of ['pay', 'expire', 'cancel']) {
+      const { payment_id: id } = await server.createOk(shop.test);
+      await server.testAction(id, action);
+    }
+    await until(() => receiver.records.length, 'the webhook');
+    const names = [
+      'payments_paid_total{mode="test"}', 'payments_expired_total', 'payments_failed_total', 'webhook_attempts_total{result="refused"}',
+      'webhooks_pending', 'store_jobs_total', 'store_commits_total', 'store_batch_duration_seconds_count',
+    ];
+    await until(async () => {
+      const { text } = await request(`${server.ops}/metrics`);
+      return names.every((name) => text.split('\n').some((line) => line.startsWith(`${name} `) && Number(line.slice(name.length)) >= 1));
+    }, `all of ${names.join(', ')} are at least 1`);
+    await receiver.close();
+  });
+
   test('operations stay on their own listener', async () => {
     for (const target of ['/livez', '/readyz', '/healthz', '/metrics']) assert.equal((await request(server.url(target))).status, 404, target);
     assert.equal((await request(`${server.ops}${STATUS}?payment_id=1`)).status, 404);
@@ -168,6 +187,8 @@ describe('limits and proxies', () => {
     const server = await Server.start({ args: ['--rate-per-address', '5'] });
     const refused = limited(await flood(server, 60));
     assert.ok(refused.length > 0);
+    const metrics = await request(`${server.ops}/metrics`);
+    assert.match(metrics.text, /^rate_limited_total\{by="address"\} [1-9]/m);
     for (const answer of refused) {
       assert.ok(Number(answer.headers['retry-after']) >= 1);
       assert.equal(answer.json.code, 'rate_limited');

@@ -7,7 +7,7 @@
   const query = new URLSearchParams(location.search);
   const POLL_LIMIT_MS = 30000, RETRY_MS = 1000, RETRY_MAX_MS = 15000;
   const live = () => document.getElementById('live');
-  let end = 0, warn = 0, announced = Infinity, leaving = 0, stay = false;
+  let end = 0, warn = 0, announced = Infinity, leaving = 0, stay = false, polling = null;
 
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
   const visible = () => document.visibilityState === 'visible' ? Promise.resolve() :
@@ -49,6 +49,10 @@
     if (!timer.hidden) {
       const clock = Math.floor(left / 60) + ':' + String(left % 60).padStart(2, '0');
       timer.textContent = timer.textContent.replace(/\d+(:\d+)?/, clock);
+    }
+    if (!left) { // the time alone has changed what is to be shown
+      end = 0;
+      polling?.abort('again');
     }
     for (const minutes of [5, 2, 1])
       if (left <= minutes * 60 && left > (minutes - 1) * 60 && announced > minutes) {
@@ -101,7 +105,7 @@
 
   async function ask() {
     const {id, version, state} = live().dataset;
-    const gone = new AbortController(), limit = setTimeout(() => gone.abort(), POLL_LIMIT_MS);
+    const gone = polling = new AbortController(), limit = setTimeout(() => gone.abort(), POLL_LIMIT_MS);
     const hide = () => document.visibilityState === 'hidden' && gone.abort();
     document.addEventListener('visibilitychange', hide);
     try {
@@ -125,8 +129,8 @@
         document.body.classList.remove('offline');
         wait = RETRY_MS;
         if (news.html) replace(news.html);
-      } catch {
-        if (document.visibilityState === 'hidden') continue;
+      } catch (problem) {
+        if (problem === 'again' || document.visibilityState === 'hidden') continue;
         if (wait > RETRY_MS) {
           say.textContent = texts.offline;
           document.body.classList.add('offline');

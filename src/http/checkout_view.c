@@ -24,6 +24,8 @@ const char *checkout_state_name(enum checkout_state s) {
     return "confirming";
   case CHECKOUT_UNDERPAID:
     return "underpaid";
+  case CHECKOUT_CHECKING:
+    return "checking";
   case CHECKOUT_PAID:
     return "paid";
   case CHECKOUT_REVIEW:
@@ -46,14 +48,14 @@ const char *checkout_state_name(enum checkout_state s) {
   return "";
 }
 
-static enum checkout_state pending_state(enum pay_sub sub) {
+static enum checkout_state pending_state(enum pay_sub sub, bool over) {
   switch (sub) {
   case SUB_SEEN:
     return CHECKOUT_SEEN;
   case SUB_CONFIRMING:
     return CHECKOUT_CONFIRMING;
   case SUB_UNDERPAID:
-    return CHECKOUT_UNDERPAID;
+    return over ? CHECKOUT_CHECKING : CHECKOUT_UNDERPAID;
   case SUB_REVIEW:
     return CHECKOUT_REVIEW;
   case SUB_NONE:
@@ -63,7 +65,7 @@ static enum checkout_state pending_state(enum pay_sub sub) {
   case SUB_CANCELLED:
     break;
   }
-  return CHECKOUT_WAITING;
+  return over ? CHECKOUT_CHECKING : CHECKOUT_WAITING;
 }
 
 enum checkout_state checkout_state_of(const struct payment *p, int64_t now_us) {
@@ -72,7 +74,7 @@ enum checkout_state checkout_state_of(const struct payment *p, int64_t now_us) {
     return CHECKOUT_REPLACED;
   switch (status) {
   case PAY_PENDING:
-    return pending_state(p->sub);
+    return pending_state(p->sub, now_us >= p->expires_us);
   case PAY_PAID:
     return CHECKOUT_PAID;
   case PAY_EXPIRED:

@@ -13,6 +13,7 @@ enum checkout_state {
   CHECKOUT_SEEN,
   CHECKOUT_CONFIRMING,
   CHECKOUT_UNDERPAID,
+  CHECKOUT_CHECKING, // its time is over, but not the chain's yet: money sent in time may still be found
   CHECKOUT_PAID,
   CHECKOUT_REVIEW,
   CHECKOUT_EXPIRED,

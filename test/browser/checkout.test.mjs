@@ -188,6 +188,26 @@ test('calm at first; the countdown shows near the end, and is announced', async 
   await close();
 });
 
+test('at the end of its time the page asks again by itself', async () => {
+  const payment = await create();
+  const { page, close } = await visit(payment);
+  let asked = 0;
+  const html = '<div id="live" data-state="expired"><div class="head"><h1>Over</h1></div></div>';
+  await page.route('**/pay/status?*', (route) => { // the first poll is left hanging
+    if (asked++) route.fulfill({ json: { version: 2, state: 'expired', html } });
+  });
+  await page.route('**/pay/?id=*', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: (await response.text()).replace(/data-left="\d+"/, 'data-left="3"') });
+  });
+  await page.reload();
+  await sleep(1500);
+  assert.equal(asked, 1);
+  assert.ok(await page.locator('#timer').isVisible());
+  await page.getByRole('heading', { name: 'Over' }).waitFor({ timeout: 4000 });
+  await close();
+});
+
 test('a lost connection is said, and the page goes on by itself', async () => {
   const payment = await create();
   const { page, close } = await visit(payment);

@@ -86,6 +86,9 @@ static void underpaid(struct scene *s) {
   s->payment.sub = SUB_UNDERPAID;
   s->payment.received = USDT(30);
 }
+static void checking(struct scene *s) { // live: the end has passed here, but not on the chain
+  s->payment.expires_us = NOW_US - SECOND_US;
+}
 static void paid(struct scene *s) {
   pay(s, 50013400, SUB_NONE);
 }
@@ -156,6 +159,7 @@ static const struct {
     {"seen", seen, 0},
     {"confirming", confirming, 0},
     {"underpaid", underpaid, 0},
+    {"checking", checking, 0},
     {"paid", paid, 0},
     {"paid-test", paid_test, 0},
     {"overpaid", overpaid, 0},

@@ -151,8 +151,9 @@ static void test_test_payment_ends_by_the_clock(void **state) {
   assert_false(view.test_buttons); // the project is live
   payment.is_test = false;         // a live one follows the chain's time
   make();
-  assert_int_equal(view.state, CHECKOUT_WAITING);
-  assert_int_equal(view.left_s, 0);
+  assert_int_equal(view.state, CHECKOUT_CHECKING);
+  assert_false(view.pays);
+  assert_true(view.live);
 }
 
 static void test_no_wallet_is_sent_to_a_test_address(void **state) {

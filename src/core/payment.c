@@ -126,6 +126,12 @@ static void to_review(struct payment *p, struct pay_effects *fx) {
   p->sub = SUB_REVIEW;
 }
 
+// A tolerance for large sums must not give small ones away: a tenth of the amount at most.
+static struct usdt tolerance_for(const struct payment *p, const struct pay_policy *policy) {
+  struct usdt most = {p->pay_amount.micro / 10};
+  return usdt_cmp(policy->tolerance, most) < 0 ? policy->tolerance : most;
+}
+
 enum err payment_transfer(struct payment *p, const struct pay_policy *policy, struct usdt value,
                           struct str txid, int64_t block_us, struct pay_effects *fx) {
   *fx = (struct pay_effects){0};
@@ -133,7 +139,7 @@ enum err payment_transfer(struct payment *p, const struct pay_policy *policy, st
   bool late = block_us >= p->expires_us;
   if (p->status == PAY_PAID || p->status == PAY_FAILED || p->replaced_by || value.micro <= 0 ||
       block_us >= p->quarantine_us || !usdt_add(p->received, value, &sum) ||
-      !usdt_add(sum, policy->tolerance, &accepted))
+      !usdt_add(sum, tolerance_for(p, policy), &accepted))
     return ERR_MOVE;
   bool completes = usdt_cmp(accepted, p->pay_amount) >= 0;
   if (!completes && value.micro < DUST_MICRO)

@@ -42,13 +42,25 @@ static enum err set_yes_no(bool *to, struct str v) {
   return ERR_NONE;
 }
 
-static enum err set_amount(struct usdt *to, struct str v, bool zero_allowed) {
+static enum err set_amount(struct usdt *to, struct str v) {
   int scale;
-  if (zero_allowed && str_eqc(v, "0")) {
-    *to = (struct usdt){0};
-    return ERR_NONE;
-  }
   return usdt_parse(v, to, &scale);
+}
+
+// A small sum that may be nothing. The cap keeps the number of amounts of one address, which a full pool walks through,
+// within bounds.
+static enum err set_small(struct usdt *to, struct str v) {
+  struct usdt sum = {0};
+  int scale;
+  if (!str_eqc(v, "0")) {
+    enum err e = usdt_parse(v, &sum, &scale);
+    if (e != ERR_NONE)
+      return e;
+  }
+  if (usdt_cmp(sum, USDT(1)) > 0)
+    return ERR_SETTING;
+  *to = sum;
+  return ERR_NONE;
 }
 
 // "30m", "48h", "90s", "2d", or seconds.
@@ -135,15 +147,15 @@ static enum err set_support(struct project *p, struct str v) {
   X("webhook-events", "what is told beside paid: expired, failed, underpaid, or none", set_events(p, v))      \
   X("public-status", "yes or no: answer payment-status without a signature", set_yes_no(&p->public_status, v)) \
   X("require-v2", "yes or no: accept only signatures of version 2", set_yes_no(&p->require_v2, v))            \
-  X("min-amount", "smallest amount of a payment", set_amount(&p->min_amount, v, false))                       \
-  X("max-amount", "largest amount of a payment", set_amount(&p->max_amount, v, false))                        \
-  X("surcharge-cap", "most that an amount is raised to tell payments apart", set_amount(&p->surcharge_cap, v, true)) \
+  X("min-amount", "smallest amount of a payment", set_amount(&p->min_amount, v))                       \
+  X("max-amount", "largest amount of a payment", set_amount(&p->max_amount, v))                        \
+  X("surcharge-cap", "most that an amount is raised to tell payments apart", set_small(&p->surcharge_cap, v)) \
   X("window", "time to pay, 5m to 24h",                                                                       \
     set_duration(&p->policy.window_us, v, WINDOW_MIN_US, WINDOW_MAX_US))                                      \
   X("quarantine", "how long late money still finds its payment, up to 30d",                                   \
     set_duration(&p->policy.quarantine_us, v, 0, QUARANTINE_MAX_US))                                          \
   X("accept-late", "yes or no: late money pays, or waits for review", set_yes_no(&p->policy.accept_late, v))  \
-  X("tolerance", "an underpayment up to this still pays", set_amount(&p->policy.tolerance, v, true))
+  X("tolerance", "an underpayment up to this still pays", set_small(&p->policy.tolerance, v))
 
 const struct project_setting project_settings[] = {
 #define X(name, help, how) {name, help},

@@ -79,6 +79,8 @@
   X(ERR_ADDRESS_TAKEN, 409, "address_taken", "This address belongs to a project already.")                    \
   X(ERR_ADDRESS_BUSY, 409, "address_in_use",                                                                  \
     "Payments are still reserved on this address. Remove it, and release it after their quarantine.")         \
+  X(ERR_POOL_FULL, 409, "too_many_addresses",                                                                \
+    "A project has at most 10000 addresses in its list. Give it an extended public key instead: cryptopay address set-xpub") \
   X(ERR_NO_ADDRESS, 404, "address_not_found", "This project has no such address.")                            \
   X(ERR_XPUB, 422, "invalid_xpub", "This is not an extended public key (xpub…) of m/44'/195'/account'.")      \
   X(ERR_XPUB_PRIVATE, 422, "private_key_refused",                                                             \

@@ -41,10 +41,13 @@ static enum err add_step(struct job *j) {
   case 0:
     JOB_OP(j, Q_PROJECT_BY_ID, v_int(f->project_id));
     JOB_OP(j, Q_XPUB_ACTIVE, v_int(f->project_id));
+    JOB_OP(j, Q_ADDRESS_POOL_SIZE, v_int(f->project_id));
     return ERR_NONE;
   case 1:
     if (job_rows(j, 0)->n == 0)
       return ERR_NO_PROJECT;
+    if (rows_at(job_rows(j, 2), 0)[0].i >= POOL_ADDRESSES_MAX)
+      return ERR_POOL_FULL;
     // A list of addresses is the merchant's own custody; an operator's xpub excludes it.
     if (job_rows(j, 1)->n && rows_at(job_rows(j, 1), 0)[2].i == CUSTODY_OPERATOR)
       return ERR_CUSTODY;

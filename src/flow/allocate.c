@@ -3,15 +3,19 @@
 #include "flow/pool.h"
 #include "wire/bip32.h"
 
-enum { LOOK_AT_ONCE = 8 }; // candidates checked in one round
+enum {
+  LOOK_AT_ONCE = 8,   // candidates checked in one round
+  LOOKED_MAX = 4096,  // by one request: it bounds memory; the next request goes on where this one stopped
+  COUNTED_MAX = 20000 // reservations counted when an amount is asked for the first time
+};
 
-enum stage { START, SOURCE, DERIVED, POOL, LOOKED };
+enum stage { START, SOURCE, DERIVED, POOL, COUNTED, LOOKED };
 
 static enum err derive_next(struct allocation *al, struct job *j, const struct project *project) {
   struct tron_address address;
   char text[ADDRESS_TEXT_N + 1];
   // An index without a key is skipped, as BIP-32 says.
-  while (al->xpub_index < BIP32_INDEX_END && !bip32_address(&al->xpub, (uint32_t)al->xpub_index, &address))
+  while (al->xpub_index < BIP32_INDEX_END && !bip32_address(al->xpub, (uint32_t)al->xpub_index, &address))
     al->xpub_index++;
   if (al->xpub_index >= BIP32_INDEX_END)
     return ERR_NO_ADDRESS_FREE;
@@ -33,18 +37,26 @@ static enum err look(struct allocation *al, struct job *j, struct env *env, cons
     if (pools_next(env->pools, project, amount, s)) {
       al->n_slots++;
       JOB_OP(j, Q_RESERVATION_AT, v_int(s->address_id), v_int(s->pay_amount.micro));
-    } else if (al->rewound || !pools_rewind(env->pools, project, amount)) {
+    } else if (!pools_rewind(env->pools, project, amount)) {
       break;
-    } else {
-      al->rewound = true;
     }
   }
   al->looked += al->n_slots;
   al->stage = LOOKED;
-  if (al->n_slots)
-    return ERR_NONE;
-  pools_full(env->pools, project, amount);
-  return ERR_NO_ADDRESS_FREE;
+  return al->n_slots ? ERR_NONE : ERR_NO_ADDRESS_FREE;
+}
+
+// An amount without a hint yet (after a start, say): count what is reserved, so that the walk begins where it is likely free.
+static enum err begin(struct allocation *al, struct job *j, struct env *env, const struct project *project,
+                      struct usdt amount) {
+  struct usdt most;
+  if (!pools_cold(env->pools, project->id, amount))
+    return look(al, j, env, project, amount);
+  if (!usdt_add(amount, project->surcharge_cap, &most))
+    return ERR_AMOUNT_MAX;
+  al->stage = COUNTED;
+  JOB_OP(j, Q_POOL_RESERVED, v_int(project->id), v_int(amount.micro), v_int(most.micro), v_int(COUNTED_MAX));
+  return ERR_NONE;
 }
 
 static enum err source(struct allocation *al, struct job *j, struct env *env, const struct project *project,
@@ -54,13 +66,13 @@ static enum err source(struct allocation *al, struct job *j, struct env *env, co
     const struct val *v = rows_at(xpub, 0);
     al->xpub_row = v[0].i;
     al->xpub_index = v[3].i;
-    BUG_IF(bip32_parse(v[1].s, &al->xpub) != BIP32_OK, "a stored xpub does not parse");
+    al->xpub = pools_xpub(env->pools, al->xpub_row, v[1].s);
     return derive_next(al, j, project);
   }
   if (pools_known(env->pools, project->id))
-    return look(al, j, env, project, amount);
+    return begin(al, j, env, project, amount);
   al->stage = POOL;
-  JOB_OP(j, Q_ADDRESS_POOL, v_int(project->id));
+  JOB_OP(j, Q_ADDRESS_POOL, v_int(project->id), v_int(POOL_ADDRESSES_MAX));
   return ERR_NONE;
 }
 
@@ -95,7 +107,11 @@ static enum err looked(struct allocation *al, struct job *j, struct env *env, co
     al->pay_amount = s->pay_amount;
     *finished = true;
   }
-  return *finished ? ERR_NONE : look(al, j, env, project, amount);
+  if (*finished) {
+    pools_found(env->pools, project, amount);
+    return ERR_NONE;
+  }
+  return al->looked < LOOKED_MAX ? look(al, j, env, project, amount) : ERR_BUSY;
 }
 
 enum err allocation_step(struct allocation *al, struct job *j, struct env *env, const struct project *project,
@@ -114,6 +130,9 @@ enum err allocation_step(struct allocation *al, struct job *j, struct env *env, 
     pools_load(env->pools, project->id, job_rows(j, 0));
     if (job_rows(j, 0)->n == 0)
       return ERR_NO_ADDRESSES;
+    return begin(al, j, env, project, amount);
+  case COUNTED:
+    pools_begin(env->pools, project->id, amount, rows_at(job_rows(j, 0), 0)[0].i);
     return look(al, j, env, project, amount);
   case LOOKED:
     return looked(al, j, env, project, amount, finished);

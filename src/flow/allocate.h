@@ -9,9 +9,8 @@
 
 struct allocation {
   int stage, looked; // inside
-  bool rewound;
   int64_t xpub_row, xpub_index;
-  struct xpub xpub;
+  const struct xpub *xpub;
   struct str candidate;
   struct slot *slots; // candidates of this round
   int n_slots;

@@ -10,6 +10,8 @@ enum {
   HINTS_MAX = 512,       // amounts of a project that have a hint; beyond, the oldest is dropped
   FREED_MAX = 4096,      // released pairs that a hint remembers
   ADDRESS_TEXT_MAX = 40, // 34 and a NUL
+  FEW_RESERVED = 2048,   // so many are walked through again after a start
+  XPUBS_MAX = 64,
 };
 
 // A released pair that a hint can offer again: smallest slot first, among equals the one released first.
@@ -20,11 +22,13 @@ struct freed {
 
 struct hint {
   int64_t amount;
-  int64_t at; // slot * addresses + index: everything before it has been offered
+  int64_t at;   // slot * addresses + index: everything before it has been offered
+  int64_t jump; // after the plain amounts the walk goes on here: as many pairs are reserved (0: no jump)
   int64_t turns;
   struct freed *heap;
   int n_freed;
-  bool full; // all slots were looked at and taken; nothing was released since
+  bool rewound; // the walk has begun anew since something was found or released
+  bool full;    // it has come to the end since: all are taken
 };
 
 struct pool {
@@ -39,6 +43,10 @@ struct pool {
 struct pools {
   struct pool *list;
   int n;
+  struct {
+    int64_t row;
+    struct xpub key;
+  } xpubs[XPUBS_MAX]; // by row modulo the size
 };
 
 struct pools *pools_new(void) {
@@ -124,6 +132,29 @@ static struct hint *hint_of(struct pool *pool, struct usdt amount) {
   return h;
 }
 
+bool pools_cold(const struct pools *p, int64_t project_id, struct usdt amount) {
+  const struct pool *pool = find(p, project_id);
+  for (int i = 0; pool && i < pool->n_hints; i++)
+    if (pool->hints[i].amount == amount.micro)
+      return false;
+  return pool != NULL;
+}
+
+void pools_begin(struct pools *p, int64_t project_id, struct usdt amount, int64_t reserved) {
+  struct pool *pool = find(p, project_id);
+  if (pool)
+    hint_of(pool, amount)->jump = reserved < FEW_RESERVED ? 0 : reserved;
+}
+
+const struct xpub *pools_xpub(struct pools *p, int64_t row, struct str text) {
+  int i = (int)(row % XPUBS_MAX);
+  if (p->xpubs[i].row != row) {
+    BUG_IF(bip32_parse(text, &p->xpubs[i].key) != BIP32_OK, "a stored xpub does not parse");
+    p->xpubs[i].row = row;
+  }
+  return &p->xpubs[i].key;
+}
+
 static bool before(const struct freed *a, const struct freed *b) {
   return a->slot != b->slot ? a->slot < b->slot : a->turn < b->turn;
 }
@@ -156,6 +187,8 @@ bool pools_next(struct pools *p, const struct project *project, struct usdt amou
   if (!pool || pool->n == 0)
     return false;
   struct hint *h = hint_of(pool, amount);
+  if (h->at == pool->n && h->jump > h->at)
+    h->at = h->jump;
   int64_t slot = h->at / pool->n;
   int index = (int)(h->at % pool->n);
   if (h->n_freed && h->heap[0].slot <= slot) {
@@ -174,22 +207,25 @@ bool pools_next(struct pools *p, const struct project *project, struct usdt amou
 
 bool pools_rewind(struct pools *p, const struct project *project, struct usdt amount) {
   struct pool *pool = find(p, project->id);
-  if (!pool)
+  if (!pool || pool->n == 0)
     return false;
   struct hint *h = hint_of(pool, amount);
-  h->at = 0;
+  h->full = h->full || h->rewound;
+  if (h->full)
+    return false;
+  h->at = h->jump = 0;
   h->n_freed = 0;
-  return !h->full;
+  return h->rewound = true;
 }
 
-void pools_full(struct pools *p, const struct project *project, struct usdt amount) {
+void pools_found(struct pools *p, const struct project *project, struct usdt amount) {
   struct pool *pool = find(p, project->id);
   if (pool)
-    hint_of(pool, amount)->full = true;
+    hint_of(pool, amount)->rewound = false;
 }
 
 static void offer_again(struct pool *pool, struct hint *h, int64_t slot, int index) {
-  h->full = false;
+  h->full = h->rewound = false;
   if (slot * pool->n + index >= h->at)
     return; // still to come
   if (!h->heap)

@@ -108,7 +108,13 @@
     " FROM addresses a WHERE a.project_id = $1 ORDER BY a.id")                                                \
   X(Q_ADDRESS_POOL,                                                                                           \
     "SELECT id, address FROM addresses WHERE project_id = $1 AND xpub_id IS NULL AND removed = 0"             \
-    " ORDER BY released_us, id")                                                                              \
+    " ORDER BY released_us, id LIMIT $2")                                                                     \
+  X(Q_ADDRESS_POOL_SIZE,                                                                                      \
+    "SELECT COUNT(*) FROM addresses WHERE project_id = $1 AND xpub_id IS NULL AND removed = 0")               \
+  X(Q_POOL_RESERVED,                                                                                          \
+    "SELECT COUNT(*) FROM (SELECT 1 FROM addresses a JOIN reservations r ON r.address_id = a.id"              \
+    " WHERE a.project_id = $1 AND a.xpub_id IS NULL AND a.removed = 0 AND r.pay_amount BETWEEN $2 AND $3"     \
+    " LIMIT $4) AS taken")                                                                                    \
   X(Q_ADDRESS_ANY_POOL,                                                                                       \
     "SELECT id FROM addresses WHERE project_id = $1 AND xpub_id IS NULL AND removed = 0 LIMIT 1")             \
   X(Q_ADDRESS_REMOVE, "UPDATE addresses SET removed = $2 WHERE id = $1")                                      \

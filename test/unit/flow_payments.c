@@ -199,7 +199,10 @@ static void a_full_pool_says_so_and_recovers(void **state) {
   }
   while (store_run_queued(g->env.store, 100)) {
   }
-  assert_int_equal(create(g, false, "X", 50000000)->job.result, ERR_NO_ADDRESS_FREE);
+  enum err e = ERR_BUSY; // one request looks at a part only
+  for (int i = 0; i < 5 && e == ERR_BUSY; i++)
+    e = create(g, false, "X", 50000000)->job.result;
+  assert_int_equal(e, ERR_NO_ADDRESS_FREE);
   assert_int_equal(create(g, false, "Y", 50000000)->job.result, ERR_NO_ADDRESS_FREE);
   add(g, "TSeJkUh4Qv67VNFwY8LaAxERygNdy6NQZK");
   struct flow_create *f = create(g, false, "X", 50000000);

@@ -43,18 +43,22 @@ static int64_t now(const struct client *c) {
 
 // --- what libcurl calls ---
 
+// Always 0: anything else makes libcurl give up all transfers; one that cannot be watched ends by its own
+// time.
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known) {
   (void)easy;
   struct client *c = arg;
+  struct epoll_event e = {.data.fd = fd};
   if (what == CURL_POLL_REMOVE) {
-    epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, fd, &e);
     return 0;
   }
-  struct epoll_event e = {.data.fd = fd};
   e.events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0);
   if (!known)
     curl_multi_assign(c->multi, fd, c);
-  return epoll_ctl(c->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e);
+  if (epoll_ctl(c->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e) != 0)
+    epoll_ctl(c->epoll_fd, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e);
+  return 0;
 }
 
 static int on_timer(CURLM *multi, long wait_ms, void *arg) {

@@ -10,6 +10,7 @@ enum {
   IDLE_MAX_S = 60,
   CONNECTION_LIFE_S = 600, // then a new one is made, with a new lookup
   ANSWER_BUFFER = 4096,
+  REQUEST_BUFFER = 16384, // libcurl's least
 };
 
 static size_t on_header(char *line, size_t one, size_t n, void *arg) {
@@ -80,6 +81,7 @@ static void set_limits(CURL *e, const struct poster_options *o) {
   curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
   curl_easy_setopt(e, CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_LIFE_S);
   curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)ANSWER_BUFFER);
+  curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)REQUEST_BUFFER);
   curl_easy_setopt(e, CURLOPT_POST, 1L);
   curl_easy_setopt(e, CURLOPT_USERAGENT, o->user_agent);
 }

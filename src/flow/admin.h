@@ -46,6 +46,7 @@ struct address_info {
   int64_t reserved; // open reservations on it
 };
 enum err admin_address_add(struct env *env, struct arena *a, int64_t app_id, struct str address);
+// The first POOL_ADDRESSES_MAX of them, derived ones included.
 enum err admin_address_list(struct env *env, struct arena *a, int64_t app_id, struct address_info **out, int *n);
 enum err admin_address_remove(struct env *env, struct arena *a, int64_t app_id, struct str address);
 // Gives up the claim of a removed address on which nothing is reserved any more.

@@ -129,7 +129,7 @@ static enum err list_step(struct job *j) {
   struct address_job *f = (struct address_job *)j;
   if (j->round == 0) {
     JOB_OP(j, Q_PROJECT_BY_ID, v_int(f->project_id));
-    JOB_OP(j, Q_ADDRESS_LIST, v_int(f->project_id));
+    JOB_OP(j, Q_ADDRESS_LIST, v_int(f->project_id), v_int(POOL_ADDRESSES_MAX));
   }
   return j->round == 1 && job_rows(j, 0)->n == 0 ? ERR_NO_PROJECT : ERR_NONE;
 }

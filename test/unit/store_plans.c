@@ -13,7 +13,7 @@
 #include <sqlite3.h>
 
 // Statements of the operator's commands that read one small table as a whole.
-static const enum query cold[] = {Q_PROJECT_ALL, Q_ADDRESS_LIST, Q_XPUB_SKIP, Q_XPUB_HIGHEST, Q_PAYMENT_SKIP, Q_PAYMENT_SKIP_FROM};
+static const enum query cold[] = {Q_PROJECT_ALL, Q_ADDRESS_LIST, Q_DELIVERY_WAITING, Q_XPUB_SKIP, Q_XPUB_HIGHEST, Q_PAYMENT_SKIP, Q_PAYMENT_SKIP_FROM};
 
 static bool is_cold(enum query q) {
   for (size_t i = 0; i < sizeof cold / sizeof *cold; i++)

@@ -109,18 +109,25 @@ static bool hop_parse(struct str hop, struct address *out) {
   return colon && client_address_parse((struct str){hop.p, (size_t)(colon - hop.p)}, out);
 }
 
-struct address client_address(const struct proxy_list *trusted, const struct address *peer,
-                              struct str forwarded_for) {
-  struct address client = *peer;
-  while (forwarded_for.n && proxy_list_has(trusted, &client)) {
-    size_t start = forwarded_for.n;
-    while (start && forwarded_for.p[start - 1] != ',')
+// Walks one line from its right end; false when it must end there.
+static bool walk(const struct proxy_list *trusted, struct str line, struct address *client) {
+  while (line.n && proxy_list_has(trusted, client)) {
+    size_t start = line.n;
+    while (start && line.p[start - 1] != ',')
       start--;
     struct address hop;
-    if (!hop_parse(str_trim((struct str){forwarded_for.p + start, forwarded_for.n - start}), &hop))
-      return client;
-    client = hop;
-    forwarded_for.n = start ? start - 1 : 0;
+    if (!hop_parse(str_trim((struct str){line.p + start, line.n - start}), &hop))
+      return false;
+    *client = hop;
+    line.n = start ? start - 1 : 0;
   }
+  return proxy_list_has(trusted, client);
+}
+
+struct address client_address(const struct proxy_list *trusted, const struct address *peer,
+                              const struct str *lines, int n) {
+  struct address client = *peer;
+  while (n && walk(trusted, lines[n - 1], &client))
+    n--;
   return client;
 }

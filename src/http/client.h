@@ -34,6 +34,6 @@ struct str address_limit_key(const struct address *a);
 
 // The client behind `peer`: the rightmost address of X-Forwarded-For that is not itself a trusted proxy, as
 // long as each hop to the right of it is trusted (anything further left could have been written by the
-// client).
+// client). Several lines of the header count as one list.
 struct address client_address(const struct proxy_list *trusted, const struct address *peer,
-                              struct str forwarded_for);
+                              const struct str *lines, int n);

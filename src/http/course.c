@@ -181,7 +181,8 @@ static enum MHD_Result begin(struct server_request *q, const char *method, const
   r->method = str_of(method);
   struct str target;
   enum err e = check_head(q, r->method, str_of(version), &target);
-  struct address client = client_address(&q->server->trusted, &q->conn->peer, q->framing.forwarded_for);
+  struct address client =
+      client_address(&q->server->trusted, &q->conn->peer, q->framing.forwarded_for, q->framing.n_forwarded);
   r->client = address_text(&client, q->client);
   r->client_key = str_copy(r->arena, address_limit_key(&client));
   if (e != ERR_NONE) {

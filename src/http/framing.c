@@ -68,6 +68,14 @@ static void note_encoding(struct framing *f, struct str value) {
   f->bad |= !f->chunked;
 }
 
+static void note_forwarded(struct framing *f, struct str value) {
+  if (f->n_forwarded == FORWARDED_LINES_MAX)
+    memmove(f->forwarded_for, f->forwarded_for + 1, sizeof f->forwarded_for - sizeof *f->forwarded_for);
+  else
+    f->n_forwarded++;
+  f->forwarded_for[f->n_forwarded - 1] = value;
+}
+
 void framing_header(struct framing *f, struct str name, struct str value) {
   f->headers++;
   if (name.p != f->end || value.p < name.p + name.n + 1 || !is_token(name) || !is_value(value))
@@ -85,7 +93,7 @@ void framing_header(struct framing *f, struct str name, struct str value) {
     f->bad |= f->content_type.p != NULL;
     f->content_type = str_trim(value);
   } else if (named(name, "x-forwarded-for")) {
-    f->forwarded_for = str_trim(value);
+    note_forwarded(f, str_trim(value));
   }
 }
 

@@ -2,15 +2,20 @@
 // servers differ are those of "The HTTP Garden", arXiv 2405.17737.) Pure: fed with slices of the head as it
 // stands in the read buffer.
 //
-// The server's parser forgives bare LF, folded headers and NUL, and hides them. They show in the addresses:
-// between one slice and the next there must be exactly the separator that the standard asks for.
+// The server's parser forgives bare LF, folded headers and NUL, and hides them by writing zeros over them.
+// They show in the addresses: between one slice and the next there must be exactly the separator that the
+// standard asks for. What takes the place of a CR without changing a length stays invisible: NUL before LF,
+// and a line of a colon and LF as the empty line.
 #pragma once
 #include "core/err.h"
 
+enum { FORWARDED_LINES_MAX = 4 }; // one line for each proxy on the way; others join them into one
+
 struct framing {
   // the facts, valid after framing_end() said ERR_NONE
-  struct str host;          // STR_NONE when absent (HTTP/1.0)
-  struct str forwarded_for; // the last X-Forwarded-For line
+  struct str host;                               // STR_NONE when absent (HTTP/1.0)
+  struct str forwarded_for[FORWARDED_LINES_MAX]; // the last lines of X-Forwarded-For, in their order
+  int n_forwarded;
   struct str content_type;
   bool has_length, chunked;
   int64_t content_length;

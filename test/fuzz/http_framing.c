@@ -85,6 +85,11 @@ static bool is_line_end(const struct reader *r, const char *p) {
 
 static bool crlf_line(struct reader *r, struct str *line) {
   const char *p = r->p;
+  if (r->end - p >= 2 && p[0] == ':' && p[1] == '\n') { // the library takes it for the empty line
+    *line = (struct str){p, 0};
+    r->p += 2;
+    return true;
+  }
   while (p < r->end && !is_line_end(r, p))
     p++;
   if (!is_line_end(r, p) || !is_line_end(r, p + 1))

@@ -304,6 +304,11 @@ static void clients_behind_proxies(void **state) {
   assert_string_equal(client_of("nonsense, 10.1.2.3"), "10.1.2.3");
   assert_string_equal(client_of("nonsense"), "127.0.0.1");
   assert_string_equal(client_of("10.9.9.9, 10.1.2.3"), "10.9.9.9");
+#define LINE "\r\nX-Forwarded-For: "
+  assert_string_equal(client_of("1.1.1.1" LINE "203.0.113.9" LINE "10.1.2.3"), "203.0.113.9");
+  assert_string_equal(client_of("1.1.1.1" LINE "unknown" LINE "10.1.2.3"), "10.1.2.3");
+  assert_string_equal(client_of("1.1.1.1" LINE "10.0.0.1" LINE "10.0.0.2" LINE "10.0.0.3" LINE "10.0.0.4"),
+                      "10.0.0.1");
 }
 
 static void strangers_are_not_believed(void **state) {

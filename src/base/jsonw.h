@@ -1,4 +1,5 @@
-// Writes JSON into a buffer, fields in the order of the calls. Text must be UTF-8; "/" and non-ASCII stay as they are.
+// Writes JSON into a buffer, fields in the order of the calls. Text must be UTF-8; "/" and non-ASCII stay as
+// they are.
 #pragma once
 #include "base/str.h"
 
@@ -8,8 +9,8 @@ struct jsonw {
 };
 
 void jsonw_init(struct jsonw *w, struct buf *out);
-void jsonw_open(struct jsonw *w, char bracket);  // '{' or '['
-void jsonw_close(struct jsonw *w, char bracket); // '}' or ']'
+void jsonw_open(struct jsonw *w, char bracket);    // '{' or '['
+void jsonw_close(struct jsonw *w, char bracket);   // '}' or ']'
 void jsonw_key(struct jsonw *w, const char *name); // a plain ASCII name
 void jsonw_str(struct jsonw *w, struct str s);     // absent gives null
 void jsonw_i64(struct jsonw *w, int64_t v);

@@ -1,5 +1,6 @@
 // One event a line, as JSON, to standard error: {"time":…,"level":…,"event":…, fields…}.
-// A secret is never passed here; there is no field type that could carry one by accident (struct secret has no text form).
+// A secret is never passed here; there is no field type that could carry one by accident (struct secret has
+// no text form).
 #pragma once
 #include "base/str.h"
 
@@ -16,9 +17,10 @@ struct log_field {
 #define LOG_I(key, i) ((struct log_field){(key), STR_NONE, (i)})
 
 // LOG(INFO, "payment created", LOG_S("request_id", rid), LOG_I("payment_id", id));
-#define LOG(level, ...) LOG_WITH(LOG_##level, __VA_ARGS__, LOG_END)
-#define LOG_END ((struct log_field){0})
+#define LOG(level, ...)             LOG_WITH(LOG_##level, __VA_ARGS__, LOG_END)
+#define LOG_END                     ((struct log_field){0})
 #define LOG_WITH(level, event, ...) log_write((level), (event), (const struct log_field[]){__VA_ARGS__})
 
-void log_write(enum log_level level, const char *event, const struct log_field *fields); // fields end with LOG_END
-void log_set_level(enum log_level least); // default LOG_INFO
+void log_write(enum log_level level, const char *event,
+               const struct log_field *fields); // fields end with LOG_END
+void log_set_level(enum log_level least);       // default LOG_INFO

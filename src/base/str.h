@@ -12,8 +12,8 @@ struct str {
 };
 
 #define STR(literal) ((struct str){("" literal), sizeof(literal) - 1})
-#define STR_NONE ((struct str){NULL, 0})
-#define STR_FMT(s) (int)(s).n, ((s).p ? (s).p : "") // for "%.*s"
+#define STR_NONE     ((struct str){NULL, 0})
+#define STR_FMT(s)   (int)(s).n, ((s).p ? (s).p : "") // for "%.*s"
 
 struct str str_of(const char *cstr); // NULL gives STR_NONE
 bool str_eq(struct str a, struct str b);
@@ -21,7 +21,7 @@ bool str_eqc(struct str a, const char *cstr);
 bool str_eq_nocase(struct str a, struct str b); // ASCII only
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
-struct str str_trim(struct str s); // without spaces and tabs at both ends
+struct str str_trim(struct str s);                  // without spaces and tabs at both ends
 struct str str_copy(struct arena *a, struct str s); // NUL-terminated copy; absent stays absent
 char *str_c(struct arena *a, struct str s);         // the same as a C string
 struct str str_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -32,7 +32,8 @@ bool str_to_i64(struct str s, int64_t *out);
 // Well-formed UTF-8 (no overlong forms, no surrogates)?
 bool str_is_utf8(struct str s);
 
-// A buffer that grows in an arena. What does not fit into `max` is dropped and `full` stays set: check it once at the end.
+// A buffer that grows in an arena. What does not fit into `max` is dropped and `full` stays set: check it
+// once at the end.
 struct buf {
   struct arena *arena;
   char *p;

@@ -37,9 +37,11 @@ void project_init(struct project *p);
 // Is this a name: 1 to 100 printable characters, no space at the ends?
 bool project_name_ok(struct str name);
 
-// One setting by its name on the command line ("mode", "enabled", "website", …); an unknown name or an unusable value is
-// refused with the error that fits. `allow_http` permits http webhooks. Texts are kept by reference or live in `a`.
-enum err project_set(struct project *p, struct arena *a, struct str key, struct str value, bool allow_http) MUST_CHECK;
+// One setting by its name on the command line ("mode", "enabled", "website", …); an unknown name or an
+// unusable value is refused with the error that fits. `allow_http` permits http webhooks. Texts are kept by
+// reference or live in `a`.
+enum err project_set(struct project *p, struct arena *a, struct str key, struct str value,
+                     bool allow_http) MUST_CHECK;
 
 // Every name that project_set() takes, with a line of help; ends with a NULL name.
 struct project_setting {

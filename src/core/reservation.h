@@ -1,8 +1,8 @@
 // In which order the amounts of an address are handed out. Pure.
 //
-// The plain amount first, then surcharges on the coarsest grid that has room: multiples of 0.01, then those of 0.001 that
-// are not multiples of 0.01, then of 0.0001, then of 0.000001; never more than the project's cap (spec "Which address,
-// which amount").
+// The plain amount first, then surcharges on the coarsest grid that has room: multiples of 0.01, then those
+// of 0.001 that are not multiples of 0.01, then of 0.0001, then of 0.000001; never more than the project's
+// cap (spec "Which address, which amount").
 #pragma once
 #include "core/money.h"
 

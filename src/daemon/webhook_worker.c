@@ -11,9 +11,9 @@
 #include <string.h>
 
 enum {
-  AHEAD_PER_HOST = 256,  // deliveries of a host read in advance
-  AHEAD_MAX = 8192,      // in all
-  HOST_SLOTS = 4096,     // hash slots; more hosts share them
+  AHEAD_PER_HOST = 256, // deliveries of a host read in advance
+  AHEAD_MAX = 8192,     // in all
+  HOST_SLOTS = 4096,    // hash slots; more hosts share them
   ITEM_ARENA_MAX = 1 << 18,
   READ_ARENA_MAX = 1 << 28,
   IDLE_MS = 1000, // safety net: a bell that nobody rang
@@ -186,8 +186,7 @@ static void collect_settled(struct webhook_worker *w) {
     struct item *i = list;
     list = i->next;
     // An outcome that could not be stored is lost, the delivery is not: it is still due.
-    i->host->pause_until_us =
-        i->settle.job.result == ERR_NONE ? 0 : world_now(w->o.env->world) + SECOND_US;
+    i->host->pause_until_us = i->settle.job.result == ERR_NONE ? 0 : world_now(w->o.env->world) + SECOND_US;
     item_drop(w, i);
   }
 }
@@ -235,7 +234,8 @@ static void send_item(struct webhook_worker *w, struct item *i) {
   w->running++;
   i->host->running++;
   i->post = (struct post){.url = d->url, .body = d->body, .user = i, .done = posted};
-  if (signers_find(w->signers, w->o.env, d->project_id, d->is_test ? MODE_TEST : MODE_LIVE, now_us, &keys) != ERR_NONE) {
+  if (signers_find(w->signers, w->o.env, d->project_id, d->is_test ? MODE_TEST : MODE_LIVE, now_us, &keys) !=
+      ERR_NONE) {
     i->post.error = POST_STOPPED;
     posted(&i->post);
     return;

@@ -15,13 +15,13 @@ struct webhook_worker_options {
 // Listens to env->bell: make it before anything rings.
 struct webhook_worker *webhook_worker_new(const struct webhook_worker_options *o);
 
-// One turn: takes in what was settled, reads what is due, sends, works on the connections for at most `wait_ms` (less when
-// something is to be done). The simulator calls it by itself.
+// One turn: takes in what was settled, reads what is due, sends, works on the connections for at most
+// `wait_ms` (less when something is to be done). The simulator calls it by itself.
 void webhook_worker_turn(struct webhook_worker *w, int wait_ms);
 
 bool webhook_worker_start(struct webhook_worker *w); // a thread that takes turns; false: there is none
 
-// Starts nothing new, waits for what runs (at most a post's timeout), hands the outcomes to the store. The writer must
-// still run.
+// Starts nothing new, waits for what runs (at most a post's timeout), hands the outcomes to the store. The
+// writer must still run.
 void webhook_worker_stop(struct webhook_worker *w);
 void webhook_worker_free(struct webhook_worker *w); // after the writer has stopped

@@ -29,12 +29,12 @@ static int64_t or_end(int64_t before_id) {
   return before_id > 0 ? before_id : INT64_MAX;
 }
 
-enum err admin_payment_list(struct env *env, struct arena *a, const struct payment_filter *filter, struct payment **out,
-                            int *n) {
+enum err admin_payment_list(struct env *env, struct arena *a, const struct payment_filter *filter,
+                            struct payment **out, int *n) {
   struct read_one f = {.query = Q_PAYMENT_LIST,
                        .n = 4,
-                       .params = {v_int(or_end(filter->before_id)), v_int(filter->app_id), v_int(filter->status),
-                                  v_int(filter->limit)}};
+                       .params = {v_int(or_end(filter->before_id)), v_int(filter->app_id),
+                                  v_int(filter->status), v_int(filter->limit)}};
   enum err e = read_one(env, &f, a);
   if (e != ERR_NONE)
     return e;
@@ -45,8 +45,8 @@ enum err admin_payment_list(struct env *env, struct arena *a, const struct payme
   return ERR_NONE;
 }
 
-enum err admin_payment_events(struct env *env, struct arena *a, const struct payment *p, struct payment_event **out,
-                              int *n) {
+enum err admin_payment_events(struct env *env, struct arena *a, const struct payment *p,
+                              struct payment_event **out, int *n) {
   struct read_one f = {.query = Q_EVENT_LIST, .n = 1, .params = {v_int(p->row)}};
   enum err e = read_one(env, &f, a);
   if (e != ERR_NONE)
@@ -136,7 +136,8 @@ static enum err replay_step(struct job *j) {
   if (j->round == 0 && f->id)
     JOB_OP(j, Q_DELIVERY_REPLAY, v_int(f->id), v_int(f->now_us));
   else if (j->round == 0)
-    JOB_OP(j, Q_DELIVERY_REPLAY_RANGE, v_int(f->app_id), v_int(f->now_us), v_int(f->from_us), v_int(f->to_us));
+    JOB_OP(j, Q_DELIVERY_REPLAY_RANGE, v_int(f->app_id), v_int(f->now_us), v_int(f->from_us),
+           v_int(f->to_us));
   else
     f->n = job_rows(j, 0)->n;
   return j->round == 1 && f->id && f->n == 0 ? ERR_NO_DELIVERY : ERR_NONE;

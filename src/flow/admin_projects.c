@@ -40,7 +40,8 @@ static enum err merchant_add_step(struct job *j) {
   return ERR_NONE;
 }
 
-// One @ with something on both sides, a dot behind it, no spaces or control characters: more only its owner can say.
+// One @ with something on both sides, a dot behind it, no spaces or control characters: more only its owner
+// can say.
 static bool email_ok(struct str s) {
   const char *at = s.n ? memchr(s.p, '@', s.n) : NULL;
   if (!at || at == s.p || s.n > EMAIL_MAX || !str_is_utf8(s))
@@ -77,7 +78,8 @@ enum err admin_merchant_add(struct env *env, struct arena *a, struct str email, 
 // ---- keys ------------------------------------------------------------------------------------------------
 
 static struct str random_token(struct env *env, struct arena *a, const char *prefix, size_t n) {
-  static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"; // 6 bits each
+  static const char alphabet[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"; // 6 bits each
   uint8_t random[64];
   struct buf b;
   BUG_IF(n > sizeof random, "token too long");
@@ -99,16 +101,19 @@ static void make_credentials(struct env *env, struct arena *a, int mode, struct 
   explicit_bzero(key, sizeof key);
 }
 
-static void add_credentials(struct job *j, struct env *env, int64_t project_id, int mode, const struct credentials *c) {
+static void add_credentials(struct job *j, struct env *env, int64_t project_id, int mode,
+                            const struct credentials *c) {
   struct arena *a = j->arena;
   uint8_t *hash = arena_alloc(a, SHA256_N);
   sha256(c->api_key, hash);
   struct str tail = {c->api_key.p + c->api_key.n - KEY_TAIL_CHARS, KEY_TAIL_CHARS};
-  struct str secret = seal(a, env->world, env->seal, seal_context(a, "api_secret", project_id, mode), c->api_secret);
+  struct str secret =
+      seal(a, env->world, env->seal, seal_context(a, "api_secret", project_id, mode), c->api_secret);
   struct str webhook =
       seal(a, env->world, env->seal, seal_context(a, "webhook_secret", project_id, mode), c->webhook_secret);
-  JOB_OP(j, Q_CREDENTIAL_ADD, v_int(project_id), v_int(mode), v_blob((struct str){(const char *)hash, SHA256_N}),
-         v_text(tail), v_blob(secret), v_blob(webhook), v_int(world_now(env->world)));
+  JOB_OP(j, Q_CREDENTIAL_ADD, v_int(project_id), v_int(mode),
+         v_blob((struct str){(const char *)hash, SHA256_N}), v_text(tail), v_blob(secret), v_blob(webhook),
+         v_int(world_now(env->world)));
 }
 
 // ---- projects --------------------------------------------------------------------------------------------
@@ -122,11 +127,12 @@ struct project_add {
 };
 
 static void insert_project(struct job *j, const struct project *p) {
-  JOB_OP(j, Q_PROJECT_ADD, v_int(p->merchant_id), v_text(p->name), v_int(p->live), v_int(p->enabled), v_text(p->website),
-         v_text(p->website_host), v_text(p->webhook_url), v_text(p->support), v_int(p->events), v_int(p->public_status),
-         v_int(p->require_v2), v_int(p->min_amount.micro), v_int(p->max_amount.micro), v_int(p->surcharge_cap.micro),
-         v_int(p->policy.window_us), v_int(p->policy.quarantine_us), v_int(p->policy.accept_late),
-         v_int(p->policy.tolerance.micro), v_int(p->created_us));
+  JOB_OP(j, Q_PROJECT_ADD, v_int(p->merchant_id), v_text(p->name), v_int(p->live), v_int(p->enabled),
+         v_text(p->website), v_text(p->website_host), v_text(p->webhook_url), v_text(p->support),
+         v_int(p->events), v_int(p->public_status), v_int(p->require_v2), v_int(p->min_amount.micro),
+         v_int(p->max_amount.micro), v_int(p->surcharge_cap.micro), v_int(p->policy.window_us),
+         v_int(p->policy.quarantine_us), v_int(p->policy.accept_late), v_int(p->policy.tolerance.micro),
+         v_int(p->created_us));
 }
 
 static enum err project_add_step(struct job *j) {
@@ -156,12 +162,13 @@ static enum err project_add_step(struct job *j) {
   }
 }
 
-enum err admin_project_add(struct env *env, struct arena *a, const struct project_new *in, struct project *out,
-                           struct credentials keys[2]) {
+enum err admin_project_add(struct env *env, struct arena *a, const struct project_new *in,
+                           struct project *out, struct credentials keys[2]) {
   struct project_add f = {.job = {.step = project_add_step, .arena = a}, .env = env, .in = in, .keys = keys};
   project_init(&f.project);
   f.project.created_us = world_now(env->world);
-  const struct change wanted[] = {{STR("name"), in->name}, {STR("website"), in->website}, {STR("webhook"), in->webhook}};
+  const struct change wanted[] = {
+      {STR("name"), in->name}, {STR("website"), in->website}, {STR("webhook"), in->webhook}};
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
     enum err e = project_set(&f.project, a, wanted[i].key, wanted[i].value, env->allow_http_webhooks);
     if (e != ERR_NONE)
@@ -266,8 +273,8 @@ static enum err project_change_step(struct job *j) {
   }
 }
 
-enum err admin_project_set(struct env *env, struct arena *a, int64_t app_id, const struct change *changes, int n,
-                           struct project *out, int *bad) {
+enum err admin_project_set(struct env *env, struct arena *a, int64_t app_id, const struct change *changes,
+                           int n, struct project *out, int *bad) {
   struct project_change f = {.job = {.step = project_change_step, .committed = forget_keys, .arena = a},
                              .env = env,
                              .id = app_id,
@@ -296,7 +303,8 @@ static enum err keys_read_step(struct job *j) {
 }
 
 enum err admin_project_keys(struct env *env, struct arena *a, int64_t app_id, struct key_info **out, int *n) {
-  struct keys_read f = {.job = {.step = keys_read_step, .arena = a}, .id = app_id, .now_us = world_now(env->world)};
+  struct keys_read f = {
+      .job = {.step = keys_read_step, .arena = a}, .id = app_id, .now_us = world_now(env->world)};
   enum err e = store_read(env->store, &f.job);
   *n = 0;
   if (e != ERR_NONE)

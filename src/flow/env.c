@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-// The key of the payment numbers lives sealed in `meta`; opening it also proves that the secret key is the right one.
+// The key of the payment numbers lives sealed in `meta`; opening it also proves that the secret key is the
+// right one.
 #define ID_KEY_NAME "payment_id_key"
 
 struct load {
@@ -44,9 +45,10 @@ bool env_load(struct env *env, char *error, size_t error_size) {
   if (e != ERR_NONE)
     snprintf(error, error_size, "the database does not answer");
   else if (l.wrong_key)
-    snprintf(error, error_size,
-             "the secret key does not open what is sealed in this database: give the one that belongs to it with"
-             " --secret-key-file");
+    snprintf(
+        error, error_size,
+        "the secret key does not open what is sealed in this database: give the one that belongs to it with"
+        " --secret-key-file");
   arena_free(&a);
   return e == ERR_NONE && !l.wrong_key;
 }

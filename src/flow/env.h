@@ -14,13 +14,13 @@ struct env {
   struct store *store;
   struct bell *bell;
   struct key_cache *keys;
-  struct pools *pools;           // allocation hints, used by the writer only
-  const struct seal_key *seal;   // opens the secrets in the database
-  struct payment_id_key id_key;  // from the database, loaded by env_load()
-  struct str base_url;           // without a slash at the end
-  bool allow_http_webhooks;      // operator's setting: http targets
+  struct pools *pools;          // allocation hints, used by the writer only
+  const struct seal_key *seal;  // opens the secrets in the database
+  struct payment_id_key id_key; // from the database, loaded by env_load()
+  struct str base_url;          // without a slash at the end
+  bool allow_http_webhooks;     // operator's setting: http targets
 };
 
-// Reads what lives in the database (payment id key), makes it at the first start. The seal must fit the database:
-// a wrong key gives an error text.
+// Reads what lives in the database (payment id key), makes it at the first start. The seal must fit the
+// database: a wrong key gives an error text.
 bool env_load(struct env *env, char *error, size_t error_size);

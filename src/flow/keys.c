@@ -131,8 +131,8 @@ static bool fill(const struct env *env, struct entry *e, const struct lookup *l)
   c->mode = (int)l->credential[2].i;
   c->expires_us = l->credential[7].i;
   c->used = l->credential[8].i != 0;
-  if (!unseal(&e->arena, env->seal, seal_context(&e->arena, "api_secret", c->project.id, c->mode), l->credential[4].s,
-              &secret)) {
+  if (!unseal(&e->arena, env->seal, seal_context(&e->arena, "api_secret", c->project.id, c->mode),
+              l->credential[4].s, &secret)) {
     LOG(ERROR, "an API secret does not open with this secret key", LOG_I("app_id", c->project.id));
     return false;
   }
@@ -148,7 +148,8 @@ static struct entry *read_entry(struct env *env, const uint8_t hash[SHA256_N], e
   arena_init(&e->arena, ENTRY_MAX_BYTES);
   memcpy(e->hash, hash, SHA256_N);
   e->refs = 1;
-  struct lookup l = {.job = {.step = lookup_step, .arena = &e->arena}, .hash = {(const char *)hash, SHA256_N}};
+  struct lookup l = {.job = {.step = lookup_step, .arena = &e->arena},
+                     .hash = {(const char *)hash, SHA256_N}};
   *err = store_read(env->store, &l.job);
   if (*err == ERR_NONE && l.project && !fill(env, e, &l))
     *err = ERR_STORE;

@@ -1,7 +1,7 @@
 // API keys: found by a hash of theirs, kept in memory with the secret keyed and the project beside it.
 //
-// An entry is never changed; any change of a project or of its keys empties the cache (key_cache_clear), so the next
-// request reads the database. Shared between the threads of the HTTP pool.
+// An entry is never changed; any change of a project or of its keys empties the cache (key_cache_clear), so
+// the next request reads the database. Shared between the threads of the HTTP pool.
 #pragma once
 #include "base/hmac.h"
 #include "core/project.h"
@@ -9,7 +9,7 @@
 
 struct credential {
   int64_t id;
-  int mode; // MODE_TEST or MODE_LIVE of flow/admin.h
+  int mode;           // MODE_TEST or MODE_LIVE of flow/admin.h
   int64_t expires_us; // 0: in force without an end
   struct hmac_key *secret;
   struct project project;
@@ -21,8 +21,8 @@ void key_cache_free(struct key_cache *c);
 void key_cache_clear(struct key_cache *c);
 int64_t key_cache_generation(const struct key_cache *c); // goes up with every clear
 
-// The credential of an API key that is in force now, NULL when there is none or the database does not answer (*e tells).
-// Give it back with key_drop().
+// The credential of an API key that is in force now, NULL when there is none or the database does not answer
+// (*e tells). Give it back with key_drop().
 struct credential *key_find(struct env *env, struct str api_key, int64_t now_us, enum err *e);
 void key_drop(struct credential *c);
 

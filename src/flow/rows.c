@@ -32,15 +32,17 @@ void row_to_payment(const struct env *env, const struct val *v, struct payment *
       .replaced_by = v[25].i,
       .version = v[26].i,
   };
-  BUG_IF(v[8].i < 0 || v[8].i >= PAY_STATUSES || v[9].i < 0 || v[9].i >= PAY_SUBS, "a payment's row has an unknown status");
+  BUG_IF(v[8].i < 0 || v[8].i >= PAY_STATUSES || v[9].i < 0 || v[9].i >= PAY_SUBS,
+         "a payment's row has an unknown status");
 }
 
 void job_add_payment(struct job *j, const struct payment *p) {
-  JOB_OP(j, Q_PAYMENT_ADD, v_int(p->project_id), v_int(p->is_test), v_text(p->order_id), v_int(p->amount.micro),
-         v_int(p->scale), v_int(p->pay_amount.micro), v_int(p->received.micro), v_int(p->status), v_int(p->sub),
-         v_int_or_null(p->address_id), v_text(p->address), v_text(p->description), v_text(p->success_url),
-         v_text(p->fail_url), v_int(p->created_us), v_int(p->match_from_us), v_int(p->first_expires_us),
-         v_int(p->expires_us), v_int(p->quarantine_us), v_int(p->extended), v_int_or_null(p->due_us));
+  JOB_OP(j, Q_PAYMENT_ADD, v_int(p->project_id), v_int(p->is_test), v_text(p->order_id),
+         v_int(p->amount.micro), v_int(p->scale), v_int(p->pay_amount.micro), v_int(p->received.micro),
+         v_int(p->status), v_int(p->sub), v_int_or_null(p->address_id), v_text(p->address),
+         v_text(p->description), v_text(p->success_url), v_text(p->fail_url), v_int(p->created_us),
+         v_int(p->match_from_us), v_int(p->first_expires_us), v_int(p->expires_us), v_int(p->quarantine_us),
+         v_int(p->extended), v_int_or_null(p->due_us));
 }
 
 void job_update_payment(struct job *j, const struct payment *p) {
@@ -80,11 +82,12 @@ void row_to_project(const struct val *v, struct project *p) {
 }
 
 void job_update_project(struct job *j, const struct project *p) {
-  JOB_OP(j, Q_PROJECT_UPDATE, v_int(p->id), v_text(p->name), v_int(p->live), v_int(p->enabled), v_text(p->website),
-         v_text(p->website_host), v_text(p->webhook_url), v_text(p->support), v_int(p->events),
-         v_int(p->public_status), v_int(p->require_v2), v_int(p->min_amount.micro), v_int(p->max_amount.micro),
-         v_int(p->surcharge_cap.micro), v_int(p->policy.window_us), v_int(p->policy.quarantine_us),
-         v_int(p->policy.accept_late), v_int(p->policy.tolerance.micro), v_int(p->version));
+  JOB_OP(j, Q_PROJECT_UPDATE, v_int(p->id), v_text(p->name), v_int(p->live), v_int(p->enabled),
+         v_text(p->website), v_text(p->website_host), v_text(p->webhook_url), v_text(p->support),
+         v_int(p->events), v_int(p->public_status), v_int(p->require_v2), v_int(p->min_amount.micro),
+         v_int(p->max_amount.micro), v_int(p->surcharge_cap.micro), v_int(p->policy.window_us),
+         v_int(p->policy.quarantine_us), v_int(p->policy.accept_late), v_int(p->policy.tolerance.micro),
+         v_int(p->version));
 }
 
 void project_copy(struct project *to, const struct project *from, struct arena *a) {

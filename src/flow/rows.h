@@ -6,8 +6,9 @@
 void row_to_payment(const struct env *env, const struct val *v, struct payment *p); // PAYMENT_COLS
 void row_to_project(const struct val *v, struct project *p);                        // PROJECT_COLS
 
-void job_add_payment(struct job *j, const struct payment *p);    // one row: its new number
-void job_update_payment(struct job *j, const struct payment *p); // one row when the version before was the stored one
+void job_add_payment(struct job *j, const struct payment *p); // one row: its new number
+void job_update_payment(struct job *j,
+                        const struct payment *p); // one row when the version before was the stored one
 void job_update_project(struct job *j, const struct project *p); // likewise
 
 // A copy of the project whose texts live in `a`.

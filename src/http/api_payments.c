@@ -43,7 +43,10 @@ static void create_answered(struct request *r) {
     refuse(r, e, e == ERR_ORDER_AMOUNT ? "amount" : NULL);
     return;
   }
-  metric_add(c->flow.replayed ? METRIC_REPLAYED : c->flow.is_test ? METRIC_CREATED_TEST : METRIC_CREATED_LIVE, 1);
+  metric_add(c->flow.replayed  ? METRIC_REPLAYED
+             : c->flow.is_test ? METRIC_CREATED_TEST
+                               : METRIC_CREATED_LIVE,
+             1);
   if (c->flow.replayed)
     request_add_header(r, "Idempotent-Replayed", STR("true"));
   request_reply(r, 200, json, c->flow.answer);

@@ -1,4 +1,5 @@
-// Who signed this request? Both versions of the signature, in the documented order of checks (spec "Requests").
+// Who signed this request? Both versions of the signature, in the documented order of checks (spec
+// "Requests").
 #pragma once
 #include "flow/keys.h"
 #include "http/server.h"
@@ -15,7 +16,8 @@ struct auth {
 // Does the request bring anything that must be checked?
 bool auth_present(const struct request *r);
 
-// ERR_API_KEY, ERR_SIGNATURE, ERR_TIMESTAMP, ERR_IDEMPOTENCY_KEY, ERR_V2_REQUIRED, ERR_STORE; the credential is NULL then.
+// ERR_API_KEY, ERR_SIGNATURE, ERR_TIMESTAMP, ERR_IDEMPOTENCY_KEY, ERR_V2_REQUIRED, ERR_STORE; the credential
+// is NULL then.
 enum err auth_check(struct request *r, struct auth *out) MUST_CHECK;
 
 // Rate limits, asked before the handler: by API key where one is given, otherwise by the client's address.

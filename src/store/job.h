@@ -1,12 +1,14 @@
 // A use case on its way through the database.
 //
-// A job runs in rounds, so that both engines can run many at once: each call of `step` queues the statements of one round
-// with job_op() and returns; when it is called again their rows are there. A step that queues nothing ends the job. On
-// SQLite the statements of a round run at once, on PostgreSQL the rounds of a whole batch travel together.
+// A job runs in rounds, so that both engines can run many at once: each call of `step` queues the statements
+// of one round with job_op() and returns; when it is called again their rows are there. A step that queues
+// nothing ends the job. On SQLite the statements of a round run at once, on PostgreSQL the rounds of a whole
+// batch travel together.
 //
-// Contract of `step`: it reads, decides purely, and only then writes. It may run again from round 0 (the batch was rolled
-// back), so it changes nothing outside its own job and arena. What the outside must learn is told in `committed`, which runs
-// once, after the commit, only when the job succeeded. A step that returns an error gives up: nothing it wrote remains.
+// Contract of `step`: it reads, decides purely, and only then writes. It may run again from round 0 (the
+// batch was rolled back), so it changes nothing outside its own job and arena. What the outside must learn is
+// told in `committed`, which runs once, after the commit, only when the job succeeded. A step that returns an
+// error gives up: nothing it wrote remains.
 #pragma once
 #include "core/err.h"
 #include "store/queries.h"
@@ -67,8 +69,9 @@ struct job {
 
 // Queues a statement of this round; parameters in the order of $1, $2, …
 void job_ops(struct job *j, enum query q, int n, const struct val *params);
-#define JOB_OP(j, q, ...)                                                                                     \
-  job_ops((j), (q), (int)(sizeof((struct val[]){__VA_ARGS__}) / sizeof(struct val)), (struct val[]){__VA_ARGS__})
+#define JOB_OP(j, q, ...)                                                                                    \
+  job_ops((j), (q), (int)(sizeof((struct val[]){__VA_ARGS__}) / sizeof(struct val)),                         \
+          (struct val[]){__VA_ARGS__})
 
 // Result of the i-th statement of the round before.
 static inline const struct rows *job_rows(const struct job *j, int i) {

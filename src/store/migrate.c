@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-// The first schema version whose databases a binary that knows only older migrations must not touch. Raised by a migration
-// that older code could not live with; all are expand-first so far.
+// The first schema version whose databases a binary that knows only older migrations must not touch. Raised
+// by a migration that older code could not live with; all are expand-first so far.
 enum { OLDEST_COMPATIBLE = 1 };
 
 static int newest_version(void) {
@@ -58,11 +58,14 @@ bool migrate(struct db *db, const char *path, char *error, size_t size) {
     return false;
   }
   int newest = newest_version();
-  int version = (int)read_number(db, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'schema_version'", 0);
-  int oldest = (int)read_number(db, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'oldest_binary'", 0);
+  int version =
+      (int)read_number(db, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'schema_version'", 0);
+  int oldest =
+      (int)read_number(db, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'oldest_binary'", 0);
   if (oldest > newest) {
     snprintf(error, size,
-             "the database %s has schema version %d, which needs a newer cryptopay (this one knows %d): upgrade the"
+             "the database %s has schema version %d, which needs a newer cryptopay (this one knows %d): "
+             "upgrade the"
              " program, or restore a backup made before",
              path, version, newest);
     return false;

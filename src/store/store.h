@@ -1,7 +1,7 @@
 // The database: one writer with group commit, any number of readers.
 //
-// Who owns what: a job and its arena belong to the caller until `done` has been called. All functions may be called from any
-// thread unless said otherwise.
+// Who owns what: a job and its arena belong to the caller until `done` has been called. All functions may be
+// called from any thread unless said otherwise.
 #pragma once
 #include "base/world.h"
 #include "store/job.h"
@@ -10,10 +10,10 @@ struct store;
 struct reader;
 
 struct store_options {
-  const char *path;     // database file
-  const char *vfs;      // SQLite VFS to use; NULL: the system's
-  int batch_max;        // jobs in one commit; 0: the default
-  int queue_max;        // waiting jobs before ERR_BUSY; 0: the default
+  const char *path; // database file
+  const char *vfs;  // SQLite VFS to use; NULL: the system's
+  int batch_max;    // jobs in one commit; 0: the default
+  int queue_max;    // waiting jobs before ERR_BUSY; 0: the default
   const struct world *world;
 };
 
@@ -24,14 +24,16 @@ void store_close(struct store *s); // the writer must be stopped
 bool store_writer_start(struct store *s);
 void store_writer_stop(struct store *s); // runs what is queued, then returns
 
-// Queues a job. ERR_BUSY when the queue is full, ERR_STOPPING while the writer stops: `done` is not called then.
+// Queues a job. ERR_BUSY when the queue is full, ERR_STOPPING while the writer stops: `done` is not called
+// then.
 enum err store_submit(struct store *s, struct job *j) MUST_CHECK;
 
-// Without a writer's thread (simulator, command line) the queue is run by this, on the calling thread: one batch of at
-// most `max` jobs. Returns how many.
+// Without a writer's thread (simulator, command line) the queue is run by this, on the calling thread: one
+// batch of at most `max` jobs. Returns how many.
 size_t store_run_queued(struct store *s, size_t max);
 
-// Runs a job to its end on the calling thread: through the writer where it runs, directly otherwise. Returns j->result.
+// Runs a job to its end on the calling thread: through the writer where it runs, directly otherwise. Returns
+// j->result.
 enum err store_call(struct store *s, struct job *j);
 
 // Runs a job that only reads, on a read connection of the calling thread.

@@ -188,7 +188,7 @@ async function webhooks(context) {
       const data = freshDirectory('webhooks');
       makeProject(data, { webhook: url });
       fill(data, '--webhooks', count);
-      const result = await sinkRate(port, count, async () => (await startGateway(data, [], env)).stop);
+      const result = await sinkRate(port, count, async () => (await startGateway(data, ['--webhook-per-host', '64'], env)).stop);
       rmSync(data, { recursive: true });
       return result;
     },
@@ -207,9 +207,10 @@ async function waiting(context) {
   const { settings, interleave, rows, text, median } = context;
   const { seconds } = settings;
   await onEmpty(async (server, project) => {
-    const urls = await paymentUrls(server, project, WAITING, (id) => `/pay/state?id=${id}&version=1&wait=1`);
+    const urls = await paymentUrls(server, project, WAITING, (id) => `/pay/status?id=${id}&v=1`);
     const alone = residentMiB(server);
     const held = await holdWaiting(server, WAITING, urls);
+    await sleep(28000); // by then each has been answered once and asks for the second time
     rows.push({ name: `${text(WAITING)} waiting checkouts: memory resident`, a: `before ${text(alone)} MiB`, value: residentMiB(server), unit: 'MiB', atMost: 150 });
     await held.stop();
     const other = join(SCRATCH, 'other');

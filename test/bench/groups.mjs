@@ -1,9 +1,10 @@
 // What is measured: each group starts its subjects, samples them alternately and adds rows to the table.
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync, mkdirSync, cpSync, renameSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, writeFileSync, mkdirSync, cpSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  GATEWAY, SCRATCH, TOOLS, XPUB, address, cli, freePort, freshDirectory, holdWaiting, load, makeProject, number, projectOf, residentMiB,
+  SCRATCH, TOOLS, XPUB, address, cli, freePort, freshDirectory, holdWaiting, load, makeProject, number, projectOf, residentMiB,
   sleep, start, startGateway, startNginx,
 } from './lib.mjs';
 
@@ -35,11 +36,16 @@ async function onEmpty(sample, { args = [], prepare } = {}) {
 
 const fill = (data, ...args) => execFileSync(join(TOOLS, 'fill'), [data, ...args.map(String)], { stdio: 'inherit' });
 
-// A data folder with many payments that have ended. Filled once for each version of the schema, copied for each run.
+function schemaHash() {
+  const hash = createHash('sha256');
+  for (const name of readdirSync('sql').sort()) hash.update(readFileSync(join('sql', name)));
+  return hash.digest('hex').slice(0, 12);
+}
+
+// A data folder with many payments that have ended. Filled once for each state of the schema, copied for each run.
 function manyStored(settings) {
   const n = settings.full ? MANY : MANY_QUICK;
-  const version = JSON.parse(execFileSync(GATEWAY, ['version', '--json']).toString()).schema;
-  const kept = join(SCRATCH, `stored-${n}-schema-${version}`);
+  const kept = join(SCRATCH, `stored-${n}-${schemaHash()}`);
   if (!existsSync(kept)) {
     const data = freshDirectory('filling');
     makeProject(data);

@@ -113,8 +113,9 @@ server { listen 127.0.0.1:${port}; location / { default_type application/json; r
   writeFileSync(file, conf);
   const nginx = existsSync('/usr/sbin/nginx') ? '/usr/sbin/nginx' : 'nginx';
   const server = await start(nginx, ['-c', file], port);
-  const workers = readFileSync(`/proc/${server.pids[0]}/task/${server.pids[0]}/children`, 'utf8');
-  server.pids = workers.trim().split(' ').map(Number);
+  const workers = () => readFileSync(`/proc/${server.pids[0]}/task/${server.pids[0]}/children`, 'utf8').trim();
+  while (!workers()) await sleep(10);
+  server.pids = workers().split(' ').map(Number);
   return server;
 }
 

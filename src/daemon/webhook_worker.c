@@ -199,6 +199,12 @@ static enum metric metric_of(const struct post *p) {
   return p->error == POST_OK ? METRIC_WEBHOOK_REFUSED : METRIC_WEBHOOK_UNREACHABLE;
 }
 
+// The attempt did not happen, or its outcome cannot be stored: the delivery stays due.
+static void give_up(struct item *i, enum err e) {
+  i->settle.job.result = e;
+  settled(&i->settle.job);
+}
+
 static void settle(struct item *i, int http_status, struct str error, struct str excerpt) {
   i->settle.delivery = i->delivery;
   i->settle.http_status = http_status;
@@ -206,10 +212,8 @@ static void settle(struct item *i, int http_status, struct str error, struct str
   i->settle.excerpt = excerpt;
   i->settle.job.done = settled;
   enum err e = flow_settle_start(i->worker->o.env, &i->arena, &i->settle);
-  if (e != ERR_NONE) {
-    i->settle.job.result = e;
-    settled(&i->settle.job);
-  }
+  if (e != ERR_NONE)
+    give_up(i, e);
 }
 
 static void posted(struct post *p) {
@@ -217,6 +221,10 @@ static void posted(struct post *p) {
   struct webhook_worker *w = i->worker;
   w->running--;
   i->host->running--;
+  if (p->error == POST_STOPPED) {
+    give_up(i, ERR_STOPPING);
+    return;
+  }
   metric_add(metric_of(p), 1);
   metric_observe_us(METRIC_WEBHOOK_SECONDS, p->duration_us);
   i->settle.duration_us = p->duration_us;

@@ -82,14 +82,19 @@ int flow_sweep(struct env *env, struct arena *a, int limit) {
   if (store_read(env->store, &l.job) != ERR_NONE)
     return 0;
   const struct rows *rows = job_rows(&l.job, 0);
-  int n = 0;
+  struct job **jobs = ARENA_ARRAY(a, struct job *, rows->n);
   for (int i = 0; i < rows->n; i++) {
-    struct due d = {.job = {.step = due_step, .committed = due_committed, .arena = a},
-                    .env = env,
-                    .row = rows_at(rows, i)[0].i,
-                    .now_us = l.now_us};
-    n += store_call(env->store, &d.job) == ERR_NONE;
+    struct due *d = ARENA_NEW(a, struct due);
+    *d = (struct due){.job = {.step = due_step, .committed = due_committed, .arena = a},
+                      .env = env,
+                      .row = rows_at(rows, i)[0].i,
+                      .now_us = l.now_us};
+    jobs[i] = &d->job;
   }
+  store_call_all(env->store, jobs, (size_t)rows->n);
+  int n = 0;
+  for (int i = 0; i < rows->n; i++)
+    n += jobs[i]->result == ERR_NONE;
   return n;
 }
 

@@ -198,32 +198,41 @@ void store_writer_stop(struct store *s) {
 struct waiting {
   pthread_mutex_t lock;
   pthread_cond_t done;
-  bool is_done;
+  size_t left;
 };
 
 static void wake_caller(struct job *j) {
   struct waiting *w = j->user;
   pthread_mutex_lock(&w->lock);
-  w->is_done = true;
-  pthread_cond_signal(&w->done);
+  if (--w->left == 0)
+    pthread_cond_signal(&w->done);
   pthread_mutex_unlock(&w->lock);
 }
 
-enum err store_call(struct store *s, struct job *j) {
-  struct waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+void store_call_all(struct store *s, struct job **jobs, size_t n) {
+  struct waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, n};
   if (!s->running) {
-    batch_run(&s->writer, &j, 1);
-    return j->result;
+    batch_run(&s->writer, jobs, n);
+    return;
   }
-  j->user = &w;
-  j->done = wake_caller;
-  enum err e = store_submit(s, j);
-  if (e != ERR_NONE)
-    return j->result = e;
+  for (size_t i = 0; i < n; i++) {
+    struct job *j = jobs[i];
+    j->user = &w;
+    j->done = wake_caller;
+    enum err e = store_submit(s, j);
+    if (e != ERR_NONE) {
+      j->result = e;
+      wake_caller(j);
+    }
+  }
   pthread_mutex_lock(&w.lock);
-  while (!w.is_done)
+  while (w.left)
     pthread_cond_wait(&w.done, &w.lock);
   pthread_mutex_unlock(&w.lock);
+}
+
+enum err store_call(struct store *s, struct job *j) {
+  store_call_all(s, &j, 1);
   return j->result;
 }
 

@@ -1,5 +1,4 @@
 #include "store/migrate.h"
-#include "base/embedded.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -9,9 +8,9 @@
 // by a migration that older code could not live with; all are expand-first so far.
 enum { OLDEST_COMPATIBLE = 1 };
 
-static int newest_version(void) {
+static int newest_version(const struct embedded *files) {
   int n = 0;
-  while (sql_files[n].name)
+  while (files[n].name)
     n++;
   return n;
 }
@@ -37,27 +36,27 @@ static bool copy_before(struct db *db, const char *path, int version, char *erro
   return ok;
 }
 
-static bool apply(struct db *db, int version, char *error, size_t size) {
+static bool apply(struct db *db, const struct embedded *files, int version, char *error, size_t size) {
   char meta[256];
   snprintf(meta, sizeof meta,
            "INSERT INTO meta VALUES ('schema_version', '%d'), ('oldest_binary', '%d')"
            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
            version, OLDEST_COMPATIBLE);
-  if (db_exec_quiet(db, "BEGIN IMMEDIATE") && db_exec_quiet(db, sql_files[version - 1].data) &&
+  if (db_exec_quiet(db, "BEGIN IMMEDIATE") && db_exec_quiet(db, files[version - 1].data) &&
       db_exec_quiet(db, meta) && db_exec_quiet(db, "COMMIT"))
     return true;
-  snprintf(error, size, "migration %s failed: %s", sql_files[version - 1].name, db_error_text(db));
+  snprintf(error, size, "migration %s failed: %s", files[version - 1].name, db_error_text(db));
   (void)db_exec_quiet(db, "ROLLBACK");
   return false;
 }
 
-bool migrate(struct db *db, const char *path, char *error, size_t size) {
+bool migrate(struct db *db, const char *path, const struct embedded *files, char *error, size_t size) {
   if (!db_exec_quiet(db, "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
                          " STRICT, WITHOUT ROWID")) {
     snprintf(error, size, "cannot use the database %s: %s", path, db_error_text(db));
     return false;
   }
-  int newest = newest_version();
+  int newest = newest_version(files);
   int version =
       (int)read_number(db, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'schema_version'", 0);
   int oldest =
@@ -73,7 +72,7 @@ bool migrate(struct db *db, const char *path, char *error, size_t size) {
   if (version > 0 && version < newest && !copy_before(db, path, version, error, size))
     return false;
   for (int v = version + 1; v <= newest; v++)
-    if (!apply(db, v, error, size))
+    if (!apply(db, files, v, error, size))
       return false;
   return true;
 }

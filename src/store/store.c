@@ -74,7 +74,7 @@ struct store *store_open(const struct store_options *o, char *error, size_t erro
   pthread_condattr_destroy(&attr);
   if (!db_open(&s->writer, o->path, o->vfs, true)) {
     snprintf(error, error_size, "cannot open the database %s: %s", o->path, db_error_text(&s->writer));
-  } else if (migrate(&s->writer, o->path, error, error_size)) {
+  } else if (migrate(&s->writer, o->path, sql_files, error, error_size)) {
     sqlite3_wal_hook(s->writer.handle, count_frames, s);
     return s;
   }

@@ -1,4 +1,5 @@
-// The life of a payment: every rule of spec "Payment life" that needs no database. Links nothing but base, wire and core.
+// The life of a payment: every rule of spec "Payment life" that needs no database. Links nothing but base,
+// wire and core.
 #include "base/timefmt.h"
 #include "core/answer.h"
 
@@ -11,11 +12,19 @@
 
 #define NOW INT64_C(1782930600000000) // 2026-07-01 18:30:00
 
-static const struct pay_policy policy = {.window_us = 30 * MINUTE_US, .quarantine_us = 48 * HOUR_US, .accept_late = true};
+static const struct pay_policy policy = {
+    .window_us = 30 * MINUTE_US, .quarantine_us = 48 * HOUR_US, .accept_late = true};
 
 static struct payment opened(void) {
-  struct payment p = {.row = 1, .id = 123, .project_id = 45, .is_test = true, .order_id = STR("ORDER_12345"),
-                      .amount = USDT(50), .scale = 2, .pay_amount = {50013400}, .address = STR("Txxx")};
+  struct payment p = {.row = 1,
+                      .id = 123,
+                      .project_id = 45,
+                      .is_test = true,
+                      .order_id = STR("ORDER_12345"),
+                      .amount = USDT(50),
+                      .scale = 2,
+                      .pay_amount = {50013400},
+                      .address = STR("Txxx")};
   payment_open(&p, &policy, NOW);
   return p;
 }
@@ -244,9 +253,10 @@ static void answers_have_the_documented_shape(void **state) {
   buf_init(&b, &a, 4096);
   answer_payment_public(&b, &p, NOW);
   buf_char(&b, 0);
-  assert_string_equal(b.p, "{\"ok\":true,\"payment\":{\"payment_id\":123,\"status\":\"paid\",\"amount\":\"50.00\","
-                           "\"pay_amount\":\"50.013400\",\"currency\":\"USDT\",\"network\":\"TRC20\",\"address\":\"Txxx\","
-                           "\"expires_at\":\"2026-07-01 19:00:00\",\"is_test\":true}}");
+  assert_string_equal(
+      b.p, "{\"ok\":true,\"payment\":{\"payment_id\":123,\"status\":\"paid\",\"amount\":\"50.00\","
+           "\"pay_amount\":\"50.013400\",\"currency\":\"USDT\",\"network\":\"TRC20\",\"address\":\"Txxx\","
+           "\"expires_at\":\"2026-07-01 19:00:00\",\"is_test\":true}}");
   arena_free(&a);
 }
 

@@ -17,7 +17,8 @@
 
 #define NOW INT64_C(1782930600000000)
 #define XPUB                                                                                                 \
-  "xpub6D1AabNHCupeiLM65ZR9UStMhJ1vCpyV4XbZdyhMZBiJXALQtmn9p42VTQckoHVn8WNqS7dqnJokZHAHcHGoaQgmv8D45oNUKx6DZMNZBCd"
+  "xpub6D1AabNHCupeiLM65ZR9UStMhJ1vCpyV4XbZdyhMZBiJXALQtmn9p42VTQckoHVn8WNqS7dqnJokZHAHcHGoaQgmv8D45oNUKx6D" \
+  "ZMNZBCd"
 
 struct gateway {
   char folder[64], path[96];
@@ -50,14 +51,17 @@ static int set_up(void **state) {
   arena_init(&g->arena, 256 << 20);
   g->now_us = NOW;
   g->world = (struct world){test_now, test_now, real_random, g};
-  g->env = (struct env){.world = &g->world, .bell = &g->bell, .seal = &g->seal, .base_url = STR("https://pay.example.com")};
-  g->env.store = store_open(&(struct store_options){.path = g->path, .world = &g->world}, error, sizeof error);
+  g->env = (struct env){
+      .world = &g->world, .bell = &g->bell, .seal = &g->seal, .base_url = STR("https://pay.example.com")};
+  g->env.store =
+      store_open(&(struct store_options){.path = g->path, .world = &g->world}, error, sizeof error);
   if (!g->env.store)
     fail_msg("%s", error);
   g->env.keys = key_cache_new();
   g->env.pools = pools_new();
   assert_true(env_load(&g->env, error, sizeof error));
-  assert_int_equal(admin_merchant_add(&g->env, &g->arena, STR("a@example.com"), STR("x"), &merchant), ERR_NONE);
+  assert_int_equal(admin_merchant_add(&g->env, &g->arena, STR("a@example.com"), STR("x"), &merchant),
+                   ERR_NONE);
   const struct project_new in = {STR("A@example.com"), STR("Shop"), STR("https://shop.example.com"),
                                  STR("https://shop.example.com/hook")};
   assert_int_equal(admin_project_add(&g->env, &g->arena, &in, &g->project, g->keys), ERR_NONE);
@@ -82,7 +86,8 @@ static struct flow_create *start_create(struct gateway *g, bool is_test, const c
   struct flow_create *f = ARENA_NEW(&g->arena, struct flow_create);
   f->project = &g->project;
   f->is_test = is_test;
-  f->request = (struct create_request){.order_id = str_copy(&g->arena, str_of(order)), .amount = {micro}, .scale = 2};
+  f->request =
+      (struct create_request){.order_id = str_copy(&g->arena, str_of(order)), .amount = {micro}, .scale = 2};
   assert_int_equal(flow_create_start(&g->env, &g->arena, f), ERR_NONE);
   return f;
 }
@@ -187,7 +192,8 @@ static void a_full_pool_says_so_and_recovers(void **state) {
   struct gateway *g = *state;
   int bad;
   const struct change cap = {STR("surcharge-cap"), STR("0.01")};
-  assert_int_equal(admin_project_set(&g->env, &g->arena, g->project.id, &cap, 1, &g->project, &bad), ERR_NONE);
+  assert_int_equal(admin_project_set(&g->env, &g->arena, g->project.id, &cap, 1, &g->project, &bad),
+                   ERR_NONE);
   add(g, "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH");
   char order[16];
   for (int i = 0; i < 10001; i++) { // every millionth up to the cap
@@ -212,7 +218,8 @@ static void a_full_pool_says_so_and_recovers(void **state) {
 
 static void each_derived_address_serves_one_order(void **state) {
   struct gateway *g = *state;
-  assert_int_equal(admin_address_set_xpub(&g->env, &g->arena, g->project.id, STR(XPUB), CUSTODY_MERCHANT), ERR_NONE);
+  assert_int_equal(admin_address_set_xpub(&g->env, &g->arena, g->project.id, STR(XPUB), CUSTODY_MERCHANT),
+                   ERR_NONE);
   struct flow_create *a = create(g, false, "L1", 50000000), *b = create(g, false, "L2", 50000000);
   assert_true(str_eqc(a->payment.address, "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH"));
   assert_true(str_eqc(b->payment.address, "TSeJkUh4Qv67VNFwY8LaAxERygNdy6NQZK"));
@@ -228,7 +235,8 @@ static void an_address_has_one_owner(void **state) {
   add(g, "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH"); // index 0 of the xpub
   struct str taken = STR("TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH");
   assert_int_equal(admin_address_add(&g->env, &g->arena, other.id, taken), ERR_ADDRESS_TAKEN);
-  assert_int_equal(admin_address_set_xpub(&g->env, &g->arena, other.id, STR(XPUB), CUSTODY_MERCHANT), ERR_NONE);
+  assert_int_equal(admin_address_set_xpub(&g->env, &g->arena, other.id, STR(XPUB), CUSTODY_MERCHANT),
+                   ERR_NONE);
   assert_int_equal(admin_address_set_xpub(&g->env, &g->arena, g->project.id, STR(XPUB), CUSTODY_MERCHANT),
                    ERR_XPUB_TAKEN);
   g->project = other;
@@ -319,7 +327,8 @@ static void one_website_one_project(void **state) {
   struct project p;
   struct credentials keys[2];
   int bad;
-  const struct project_new same = {STR("a@example.com"), STR("B"), STR("http://www.shop.example.com:8080/x"), STR_NONE};
+  const struct project_new same = {STR("a@example.com"), STR("B"), STR("http://www.shop.example.com:8080/x"),
+                                   STR_NONE};
   assert_int_equal(admin_project_add(&g->env, &g->arena, &same, &p, keys), ERR_WEBSITE_TAKEN);
   const struct project_new none = {STR("a@example.com"), STR("B"), STR_NONE, STR_NONE};
   assert_int_equal(admin_project_add(&g->env, &g->arena, &none, &p, keys), ERR_NONE);
@@ -332,7 +341,8 @@ static void rotation_keeps_the_old_pair_for_the_overlap(void **state) {
   struct gateway *g = *state;
   struct credentials fresh;
   enum err e;
-  assert_int_equal(admin_project_rotate(&g->env, &g->arena, g->project.id, MODE_TEST, HOUR_US, &fresh), ERR_NONE);
+  assert_int_equal(admin_project_rotate(&g->env, &g->arena, g->project.id, MODE_TEST, HOUR_US, &fresh),
+                   ERR_NONE);
   struct credential *old = key_find(&g->env, g->keys[MODE_TEST].api_key, g->now_us, &e);
   struct credential *new = key_find(&g->env, fresh.api_key, g->now_us, &e);
   assert_non_null(old);
@@ -340,7 +350,8 @@ static void rotation_keeps_the_old_pair_for_the_overlap(void **state) {
   key_drop(old);
   key_drop(new);
   assert_null(key_find(&g->env, g->keys[MODE_TEST].api_key, g->now_us + HOUR_US, &e));
-  assert_int_equal(admin_project_rotate(&g->env, &g->arena, g->project.id, MODE_TEST, 0, &g->keys[MODE_TEST]), ERR_NONE);
+  assert_int_equal(admin_project_rotate(&g->env, &g->arena, g->project.id, MODE_TEST, 0, &g->keys[MODE_TEST]),
+                   ERR_NONE);
   assert_null(key_find(&g->env, fresh.api_key, g->now_us, &e));
 }
 

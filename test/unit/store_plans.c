@@ -1,5 +1,5 @@
-// Every statement prepares, and none walks through a whole table unless it is meant to: what grows with the number of
-// payments must be found by an index.
+// Every statement prepares, and none walks through a whole table unless it is meant to: what grows with the
+// number of payments must be found by an index.
 #include "store/store.h"
 
 #include <setjmp.h>
@@ -13,7 +13,8 @@
 #include <sqlite3.h>
 
 // Statements of the operator's commands that read one small table as a whole.
-static const enum query cold[] = {Q_PROJECT_ALL, Q_ADDRESS_LIST, Q_DELIVERY_WAITING, Q_XPUB_SKIP, Q_XPUB_HIGHEST, Q_PAYMENT_SKIP, Q_PAYMENT_SKIP_FROM};
+static const enum query cold[] = {Q_PROJECT_ALL,  Q_ADDRESS_LIST, Q_DELIVERY_WAITING, Q_XPUB_SKIP,
+                                  Q_XPUB_HIGHEST, Q_PAYMENT_SKIP, Q_PAYMENT_SKIP_FROM};
 
 static bool is_cold(enum query q) {
   for (size_t i = 0; i < sizeof cold / sizeof *cold; i++)
@@ -44,7 +45,8 @@ static void no_statement_scans(void **state) {
   char folder[] = "/tmp/cryptopay-plans-XXXXXX", path[64], error[256];
   assert_non_null(mkdtemp(folder));
   snprintf(path, sizeof path, "%s/db", folder);
-  struct store *s = store_open(&(struct store_options){.path = path, .world = &world_real}, error, sizeof error);
+  struct store *s =
+      store_open(&(struct store_options){.path = path, .world = &world_real}, error, sizeof error);
   assert_non_null(s);
   sqlite3 *db;
   assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);

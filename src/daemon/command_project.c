@@ -141,15 +141,29 @@ static void put_key(struct call *c, const struct key_info *k) {
   jsonw_close(&c->out, '}');
 }
 
+static void put_xpub(struct call *c, const struct xpub_info *x) {
+  jsonw_kstr(&c->out, "custody", x->custody == CUSTODY_OPERATOR ? STR("operator") : STR("merchant"));
+  jsonw_kstr(&c->out, "xpub", x->xpub);
+  jsonw_key(&c->out, "next_index");
+  if (x->xpub.p)
+    jsonw_i64(&c->out, x->next_index);
+  else
+    jsonw_null(&c->out);
+}
+
 static enum err put_project(struct call *c, const struct project *p) {
   struct key_info *keys;
+  struct xpub_info xpub;
   int n;
   enum err e = admin_project_keys(c->env, c->a, p->id, &keys, &n);
+  if (!e)
+    e = admin_xpub_find(c->env, c->a, p->id, &xpub);
   if (e)
     return e;
   jsonw_open(&c->out, '{');
   put_project_head(c, p);
   put_project_rest(c, p);
+  put_xpub(c, &xpub);
   jsonw_key(&c->out, "keys");
   jsonw_open(&c->out, '[');
   for (int i = 0; i < n; i++)

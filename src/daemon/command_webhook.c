@@ -31,7 +31,7 @@ enum err command_webhook_list(struct call *c) {
   if (!e)
     e = optional_number(c, "before", &f.before_id);
   if (!e)
-    e = call_limit(c, &f.limit);
+    e = call_limit(c, COMMAND_ROWS_DEFAULT, &f.limit);
   if (!e && f.status.p && !str_eqc(f.status, "pending") && !str_eqc(f.status, "delivered") &&
       !str_eqc(f.status, "failed"))
     e = call_refuse(c, ERR_SETTING, "status", "The status is pending, delivered or failed.");

@@ -105,7 +105,7 @@
   X(Q_ADDRESS_LIST,                                                                                           \
     "SELECT a.id, a.address, a.hd_index, a.removed,"                                                          \
     " (SELECT COUNT(*) FROM reservations r WHERE r.address_id = a.id)"                                        \
-    " FROM addresses a WHERE a.project_id = $1 ORDER BY a.id LIMIT $2")                                                \
+    " FROM addresses a WHERE a.project_id = $1 AND a.id > $2 ORDER BY a.id LIMIT $3")                         \
   X(Q_ADDRESS_POOL,                                                                                           \
     "SELECT id, address FROM addresses WHERE project_id = $1 AND xpub_id IS NULL AND removed = 0"             \
     " ORDER BY released_us, id LIMIT $2")                                                                     \

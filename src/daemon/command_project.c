@@ -195,7 +195,7 @@ static struct str setting_name(struct arena *a, const char *key) {
 enum err command_project_set(struct call *c) {
   struct project p;
   int64_t app_id;
-  int n = 0, bad = -1;
+  int n = 0;
   const char *key;
   json_t *value;
   struct change *changes = ARENA_ARRAY(c->a, struct change, json_object_size(c->args) + 1);
@@ -208,9 +208,10 @@ enum err command_project_set(struct call *c) {
   }
   if (n == 0)
     return call_refuse(c, ERR_SETTING, NULL, "Nothing to change: name a setting, such as --mode live.");
-  e = admin_project_set(c->env, c->a, app_id, changes, n, &p, &bad);
-  if (e && bad >= 0 && bad < n)
-    c->param = changes[bad].key.p;
+  struct changes set = {.list = changes, .n = n};
+  e = admin_project_set(c->env, c->a, app_id, &set, &p);
+  if (e && set.bad >= 0 && set.bad < n)
+    c->param = changes[set.bad].key.p;
   return e ? e : put_project(c, &p);
 }
 
@@ -227,7 +228,7 @@ enum err command_project_rotate_keys(struct call *c) {
   if (!e && overlap_s > OVERLAP_MAX_S)
     e = call_refuse(c, ERR_SETTING, "overlap", "The overlap is at most 90 days, in seconds.");
   if (!e)
-    e = admin_project_rotate(c->env, c->a, app_id, mode, overlap_s * SECOND_US, &keys);
+    e = admin_project_rotate(c->env, c->a, &(struct rotation){app_id, mode, overlap_s * SECOND_US}, &keys);
   if (!e)
     put_credentials(c, &keys);
   return e;

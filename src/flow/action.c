@@ -33,10 +33,10 @@ static enum err test_transfer(struct flow_action *f, struct usdt value, int64_t 
   char digits[2 * TEST_TXID_BYTES + 1];
   world_random(f->env->world, random, sizeof random);
   hex_encode(random, sizeof random, digits);
-  struct str txid = str_printf(j->arena, "test_%s", digits);
-  enum err e = payment_transfer(&f->payment, &f->project.policy, value, txid, block_us, fx);
+  const struct pay_transfer t = {str_printf(j->arena, "test_%s", digits), value, block_us};
+  enum err e = payment_transfer(&f->payment, &f->project.policy, &t, fx);
   if (e == ERR_NONE)
-    f->transfer = (struct flow_transfer){txid, value, block_us};
+    f->transfer = t;
   return e;
 }
 
@@ -74,7 +74,7 @@ static enum err apply(struct flow_action *f) {
   row_to_project(rows_at(job_rows(j, 0), 0), &f->project);
   if (needs_test_mode(f) && (!f->payment.is_test || f->project.live))
     return ERR_NO_PAYMENT;
-  f->transfer = (struct flow_transfer){0};
+  f->transfer = (struct pay_transfer){0};
   f->was = f->payment.status;
   enum err e = test_action(f, &fx);
   if (e != ERR_NONE)

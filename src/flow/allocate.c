@@ -21,7 +21,8 @@ static enum err derive_next(struct allocation *al, struct job *j, const struct p
     return ERR_NO_ADDRESS_FREE;
   address_format(&address, text);
   al->candidate = str_copy(j->arena, str_of(text));
-  JOB_OP(j, Q_ADDRESS_ADD, v_int(project->id), v_text(al->candidate), v_int(al->xpub_row), v_int(al->xpub_index));
+  JOB_OP(j, Q_ADDRESS_ADD, v_int(project->id), v_text(al->candidate), v_int(al->xpub_row),
+         v_int(al->xpub_index));
   al->stage = DERIVED;
   return ERR_NONE;
 }
@@ -46,7 +47,8 @@ static enum err look(struct allocation *al, struct job *j, struct env *env, cons
   return al->n_slots ? ERR_NONE : ERR_NO_ADDRESS_FREE;
 }
 
-// An amount without a hint yet (after a start, say): count what is reserved, so that the walk begins where it is likely free.
+// An amount without a hint yet (after a start, say): count what is reserved, so that the walk begins where it
+// is likely free.
 static enum err begin(struct allocation *al, struct job *j, struct env *env, const struct project *project,
                       struct usdt amount) {
   struct usdt most;
@@ -77,8 +79,8 @@ static enum err source(struct allocation *al, struct job *j, struct env *env, co
 }
 
 // An address that somebody has claimed already is skipped; it is never given to a second order either way.
-static enum err derived(struct allocation *al, struct job *j, const struct project *project, struct usdt amount,
-                        bool *finished) {
+static enum err derived(struct allocation *al, struct job *j, const struct project *project,
+                        struct usdt amount) {
   const struct rows *added = job_rows(j, 0);
   if (added->n == 0) {
     al->xpub_index++;
@@ -87,27 +89,27 @@ static enum err derived(struct allocation *al, struct job *j, const struct proje
   al->address_id = rows_at(added, 0)[0].i;
   al->address = al->candidate;
   al->pay_amount = amount;
-  al->derived = *finished = true;
+  al->derived = al->finished = true;
   JOB_OP(j, Q_XPUB_ADVANCE, v_int(al->xpub_row), v_int(al->xpub_index + 1));
   return ERR_NONE;
 }
 
 static enum err looked(struct allocation *al, struct job *j, struct env *env, const struct project *project,
-                       struct usdt amount, bool *finished) {
+                       struct usdt amount) {
   for (int i = 0; i < al->n_slots; i++) {
     const struct slot *s = &al->slots[i];
     if (job_rows(j, i)->n)
       continue;
-    if (*finished) { // not needed now, free for the next
+    if (al->finished) { // not needed now, free for the next
       pools_released(env->pools, project, s->address_id, s->pay_amount);
       continue;
     }
     al->address_id = s->address_id;
     al->address = str_copy(j->arena, s->address);
     al->pay_amount = s->pay_amount;
-    *finished = true;
+    al->finished = true;
   }
-  if (*finished) {
+  if (al->finished) {
     pools_found(env->pools, project, amount);
     return ERR_NONE;
   }
@@ -115,8 +117,8 @@ static enum err looked(struct allocation *al, struct job *j, struct env *env, co
 }
 
 enum err allocation_step(struct allocation *al, struct job *j, struct env *env, const struct project *project,
-                         struct usdt amount, bool *finished) {
-  *finished = false;
+                         struct usdt amount) {
+  al->finished = false;
   switch ((enum stage)al->stage) {
   case START:
     al->stage = SOURCE;
@@ -125,7 +127,7 @@ enum err allocation_step(struct allocation *al, struct job *j, struct env *env, 
   case SOURCE:
     return source(al, j, env, project, amount);
   case DERIVED:
-    return derived(al, j, project, amount, finished);
+    return derived(al, j, project, amount);
   case POOL:
     pools_load(env->pools, project->id, job_rows(j, 0));
     if (job_rows(j, 0)->n == 0)
@@ -135,7 +137,7 @@ enum err allocation_step(struct allocation *al, struct job *j, struct env *env, 
     pools_begin(env->pools, project->id, amount, rows_at(job_rows(j, 0), 0)[0].i);
     return look(al, j, env, project, amount);
   case LOOKED:
-    return looked(al, j, env, project, amount, finished);
+    return looked(al, j, env, project, amount);
   }
   BUG("unknown stage");
 }

@@ -1,6 +1,7 @@
 #include "flow/webhooks.h"
 #include "base/bug.h"
 #include "base/log.h"
+#include "flow/admin.h"
 #include "flow/keys.h"
 
 #include <stdlib.h>
@@ -85,19 +86,18 @@ static enum err due_step(struct job *j) {
   return ERR_NONE;
 }
 
-enum err flow_deliveries_due(struct env *env, struct arena *a, deliveries_room *room, void *self, int limit,
-                             struct delivery **out, int *n, int64_t *next_us) {
+enum err flow_deliveries_due(struct env *env, struct arena *a, struct deliveries_due *due) {
   struct due d = {.job = {.step = due_step, .arena = a},
                   .now_us = world_now(env->world),
                   .next_us = INT64_MAX,
-                  .room = room,
-                  .self = self,
-                  .limit = limit,
-                  .list = ARENA_ARRAY(a, struct delivery, limit)};
+                  .room = due->room,
+                  .self = due->self,
+                  .limit = due->limit,
+                  .list = ARENA_ARRAY(a, struct delivery, due->limit)};
   enum err e = store_read(env->store, &d.job);
-  *out = d.list;
-  *n = d.n;
-  *next_us = d.next_us;
+  due->list = d.list;
+  due->n = d.n;
+  due->next_us = d.next_us;
   return e;
 }
 
@@ -191,8 +191,10 @@ static bool fill(struct signer *s, struct env *env, struct arena *a, const struc
   return s->keys.api != NULL;
 }
 
-enum err signers_find(struct signers *list, struct env *env, int64_t project_id, int mode, int64_t now_us,
+enum err signers_find(struct signers *list, struct env *env, const struct delivery *d, int64_t now_us,
                       struct webhook_signers *out) {
+  int64_t project_id = d->project_id;
+  int mode = d->is_test ? MODE_TEST : MODE_LIVE;
   struct signer *s = &list->list[(uint64_t)(project_id * 2 + mode) % SIGNERS_MAX];
   int64_t generation = key_cache_generation(env->keys);
   bool fits = s->keys.api && s->project_id == project_id && s->mode == mode && s->generation == generation &&

@@ -190,10 +190,10 @@ static void plain_amounts_first_then_surcharges(void **state) {
 
 static void a_full_pool_says_so_and_recovers(void **state) {
   struct gateway *g = *state;
-  int bad;
   const struct change cap = {STR("surcharge-cap"), STR("0.01")};
-  assert_int_equal(admin_project_set(&g->env, &g->arena, g->project.id, &cap, 1, &g->project, &bad),
-                   ERR_NONE);
+  assert_int_equal(
+      admin_project_set(&g->env, &g->arena, g->project.id, &(struct changes){&cap, 1, 0}, &g->project),
+      ERR_NONE);
   add(g, "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH");
   char order[16];
   for (int i = 0; i < 10001; i++) { // every millionth up to the cap
@@ -296,10 +296,10 @@ static void paid_writes_its_webhook_in_the_same_breath(void **state) {
 static void test_actions_need_test_mode(void **state) {
   struct gateway *g = *state;
   struct flow_create *a = create(g, true, "O1", 50000000);
-  int bad;
   const struct change live = {STR("mode"), STR("live")};
   struct project p;
-  assert_int_equal(admin_project_set(&g->env, &g->arena, g->project.id, &live, 1, &p, &bad), ERR_NONE);
+  assert_int_equal(admin_project_set(&g->env, &g->arena, g->project.id, &(struct changes){&live, 1, 0}, &p),
+                   ERR_NONE);
   assert_int_equal(act(g, a->payment.id, ACTION_TEST_PAY)->job.result, ERR_NO_PAYMENT);
   add(g, "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH");
   struct flow_create *b = create(g, false, "O2", 50000000);
@@ -326,7 +326,6 @@ static void one_website_one_project(void **state) {
   struct gateway *g = *state;
   struct project p;
   struct credentials keys[2];
-  int bad;
   const struct project_new same = {STR("a@example.com"), STR("B"), STR("http://www.shop.example.com:8080/x"),
                                    STR_NONE};
   assert_int_equal(admin_project_add(&g->env, &g->arena, &same, &p, keys), ERR_WEBSITE_TAKEN);
@@ -334,15 +333,17 @@ static void one_website_one_project(void **state) {
   assert_int_equal(admin_project_add(&g->env, &g->arena, &none, &p, keys), ERR_NONE);
   assert_int_equal(admin_project_add(&g->env, &g->arena, &none, &p, keys), ERR_NONE); // two without are fine
   const struct change website = {STR("website"), STR("https://shop.example.com")};
-  assert_int_equal(admin_project_set(&g->env, &g->arena, p.id, &website, 1, &p, &bad), ERR_WEBSITE_TAKEN);
+  assert_int_equal(admin_project_set(&g->env, &g->arena, p.id, &(struct changes){&website, 1, 0}, &p),
+                   ERR_WEBSITE_TAKEN);
 }
 
 static void rotation_keeps_the_old_pair_for_the_overlap(void **state) {
   struct gateway *g = *state;
   struct credentials fresh;
   enum err e;
-  assert_int_equal(admin_project_rotate(&g->env, &g->arena, g->project.id, MODE_TEST, HOUR_US, &fresh),
-                   ERR_NONE);
+  assert_int_equal(
+      admin_project_rotate(&g->env, &g->arena, &(struct rotation){g->project.id, MODE_TEST, HOUR_US}, &fresh),
+      ERR_NONE);
   struct credential *old = key_find(&g->env, g->keys[MODE_TEST].api_key, g->now_us, &e);
   struct credential *new = key_find(&g->env, fresh.api_key, g->now_us, &e);
   assert_non_null(old);
@@ -350,7 +351,8 @@ static void rotation_keeps_the_old_pair_for_the_overlap(void **state) {
   key_drop(old);
   key_drop(new);
   assert_null(key_find(&g->env, g->keys[MODE_TEST].api_key, g->now_us + HOUR_US, &e));
-  assert_int_equal(admin_project_rotate(&g->env, &g->arena, g->project.id, MODE_TEST, 0, &g->keys[MODE_TEST]),
+  assert_int_equal(admin_project_rotate(&g->env, &g->arena, &(struct rotation){g->project.id, MODE_TEST, 0},
+                                        &g->keys[MODE_TEST]),
                    ERR_NONE);
   assert_null(key_find(&g->env, fresh.api_key, g->now_us, &e));
 }

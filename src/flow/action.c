@@ -147,16 +147,15 @@ struct find {
 static enum err find_step(struct job *j) {
   struct find *f = (struct find *)j;
   if (j->round == 0) {
-    JOB_OP(j, Q_PAYMENT_BY_ID, v_int(f->row));
-  } else if (j->round == 1) {
-    if (job_rows(j, 0)->n == 0)
-      return ERR_NO_PAYMENT;
-    row_to_payment(f->env, rows_at(job_rows(j, 0), 0), f->payment);
-    if (f->project)
-      JOB_OP(j, Q_PROJECT_BY_ID, v_int(f->payment->project_id));
-  } else {
-    row_to_project(rows_at(job_rows(j, 0), 0), f->project);
+    JOB_OP(j, f->project ? Q_PAYMENT_AND_PROJECT : Q_PAYMENT_BY_ID, v_int(f->row));
+    return ERR_NONE;
   }
+  if (job_rows(j, 0)->n == 0)
+    return ERR_NO_PAYMENT;
+  const struct val *v = rows_at(job_rows(j, 0), 0);
+  row_to_payment(f->env, v, f->payment);
+  if (f->project)
+    row_to_project(v + PAYMENT_COLS_N, f->project);
   return ERR_NONE;
 }
 

@@ -31,13 +31,8 @@ struct changes {
   int bad; // which one was refused; -1: none
 };
 // All or nothing. `*bad` names the change that was refused.
-<<<<<<< HEAD
-enum err admin_project_set(struct env *env, struct arena *a, int64_t app_id, const struct change *changes,
-                           int n, struct project *out, int *bad);
-=======
 enum err admin_project_set(struct env *env, struct arena *a, int64_t app_id, struct changes *changes,
                            struct project *out);
->>>>>>> 9b1fc28 (At most five parameters: transfers, changes, replays and rotations are structs)
 
 // Masked keys in force, for `project show`: tail of the api key, when made, when it ends (0: not).
 struct key_info {
@@ -61,7 +56,6 @@ struct address_info {
   int64_t reserved; // open reservations on it
 };
 enum err admin_address_add(struct env *env, struct arena *a, int64_t app_id, struct str address);
-<<<<<<< HEAD
 struct address_filter {
   int64_t app_id;
   struct str after; // go on after this address; absent: from the beginning
@@ -69,25 +63,17 @@ struct address_filter {
 };
 enum err admin_address_list(struct env *env, struct arena *a, const struct address_filter *filter,
                             struct address_info **out, int *n);
-=======
-// The first POOL_ADDRESSES_MAX of them, derived ones included.
-enum err admin_address_list(struct env *env, struct arena *a, int64_t app_id, struct address_info **out,
-                            int *n);
->>>>>>> 9b1fc28 (At most five parameters: transfers, changes, replays and rotations are structs)
 enum err admin_address_remove(struct env *env, struct arena *a, int64_t app_id, struct str address);
 // Gives up the claim of a removed address on which nothing is reserved any more.
 enum err admin_address_release(struct env *env, struct arena *a, int64_t app_id, struct str address);
 enum err admin_address_set_xpub(struct env *env, struct arena *a, int64_t app_id, struct str xpub,
                                 enum custody custody);
-<<<<<<< HEAD
 struct xpub_info {
   struct str xpub;      // absent: the project has none, its addresses are the merchant's list
   enum custody custody; // of all its addresses
   int64_t next_index;
 };
 enum err admin_xpub_find(struct env *env, struct arena *a, int64_t app_id, struct xpub_info *out);
-=======
->>>>>>> 9b1fc28 (At most five parameters: transfers, changes, replays and rotations are structs)
 
 struct payment_filter {
   int64_t app_id;    // 0: all
@@ -126,14 +112,6 @@ struct delivery_filter {
 };
 enum err admin_delivery_list(struct env *env, struct arena *a, const struct delivery_filter *filter,
                              struct delivery_info **out, int *n);
-<<<<<<< HEAD
-enum err admin_delivery_find(struct env *env, struct arena *a, int64_t id, struct delivery_info *out,
-                             struct attempt_info **attempts, int *n);
-// Sends stored rows again: one, or (id 0) all of a project created in [from_us, to_us). The same webhook-id
-// and body.
-enum err admin_delivery_replay(struct env *env, struct arena *a, int64_t id, int64_t app_id, int64_t from_us,
-                               int64_t to_us, int64_t *n);
-=======
 enum err admin_delivery_find(struct env *env, struct arena *a, int64_t id, struct delivery_info *out);
 enum err admin_delivery_attempts(struct env *env, struct arena *a, int64_t id, struct attempt_info **out,
                                  int *n);
@@ -146,7 +124,6 @@ struct replay_range {
 };
 enum err admin_delivery_replay(struct env *env, struct arena *a, const struct replay_range *range,
                                int64_t *n);
->>>>>>> 9b1fc28 (At most five parameters: transfers, changes, replays and rotations are structs)
 
 // After a restore: payments skip ahead by `rows` numbers, derived addresses by `addresses`; gives the next
 // address index.

@@ -147,15 +147,9 @@ static enum err list_step(struct job *j) {
   return ERR_NONE;
 }
 
-<<<<<<< HEAD
 enum err admin_address_list(struct env *env, struct arena *a, const struct address_filter *filter,
                             struct address_info **out, int *n) {
   struct list_addresses f = {.job = {.step = list_step, .arena = a}, .filter = filter};
-=======
-enum err admin_address_list(struct env *env, struct arena *a, int64_t app_id, struct address_info **out,
-                            int *n) {
-  struct address_job f = {.job = {.step = list_step, .arena = a}, .env = env, .project_id = app_id};
->>>>>>> 9b1fc28 (At most five parameters: transfers, changes, replays and rotations are structs)
   enum err e = store_read(env->store, &f.job);
   if (e != ERR_NONE)
     return e;

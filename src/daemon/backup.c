@@ -71,6 +71,7 @@ struct restore {
   struct data_folder folder;
   const char *file;
   int64_t rows, addresses, next_index;
+  struct str database_id;
 };
 
 static int number_option(struct cli *c, const char *key, int64_t fallback, int64_t *out) {
@@ -107,6 +108,7 @@ static int prepare(struct restore *r) {
     return cli_fail(c, EXIT_REFUSED, "%.*s", STR_FMT(error));
   }
   enum err e = admin_skip_ahead(&g.env, &c->arena, r->rows, r->addresses, &r->next_index);
+  r->database_id = instance_database_id(&g);
   instance_close(&g);
   if (e) {
     remove_with_companions(r, r->folder.restoring);
@@ -133,7 +135,8 @@ static int take_place(struct restore *r, bool replace) {
   const char *aside = NULL;
   if (replace && !put_aside(r, &aside))
     return cli_fail(r->c, EXIT_REFUSED, "%s: %s", r->folder.database, strerror(errno));
-  if (!file_move(&r->c->arena, r->folder.restoring, r->folder.database))
+  if (!data_folder_note_database(&r->folder, &r->c->arena, r->database_id) ||
+      !file_move(&r->c->arena, r->folder.restoring, r->folder.database))
     return cli_fail(r->c, EXIT_REFUSED, "%s: %s", r->folder.database, strerror(errno));
   remove_with_companions(r, r->folder.restoring);
   json_t *shown = json_pack("{s:s, s:I, s:I, s:I, s:s?}", "database", r->folder.database, "skipped",

@@ -14,6 +14,7 @@ static const char *inside(struct arena *a, const char *folder, const char *name)
 
 void data_folder_paths(struct data_folder *f, const struct settings *s, struct arena *a) {
   f->lock = -1;
+  f->database_id = STR_NONE;
   f->path = s->data;
   f->database = inside(a, s->data, "cryptopay.db");
   f->socket = inside(a, s->data, "control.sock");
@@ -28,20 +29,32 @@ static enum folder_state bad(struct arena *a, struct str *error, const char *pat
   return FOLDER_BAD;
 }
 
-// Which engine keeps the data of this folder is written down at the first start: data must never be looked
-// for in the wrong place and found missing.
+// Which engine keeps the data of this folder is written down at the first start, and then which database it
+// is: data must never be looked for in the wrong place and found missing. The file "engine" has a line for
+// each.
+static const struct str engine = {"sqlite\n", 7};
+
 static enum folder_state check_engine(struct data_folder *f, struct arena *a, struct str *error) {
-  struct str engine = STR("sqlite\n");
   const char *path = inside(a, f->path, "engine");
-  struct str have = file_get(a, path, 64);
+  struct str have = file_get(a, path, 128);
   if (!have.p && errno == ENOENT)
     return file_put(a, path, engine) ? FOLDER_OPEN : bad(a, error, path);
   if (!have.p)
     return bad(a, error, path);
-  if (str_eq(have, engine))
-    return FOLDER_OPEN;
-  *error = str_printf(a, "%s: the data of this folder is kept by another engine: %.*s", path, STR_FMT(have));
-  return FOLDER_BAD;
+  if (!str_starts(have, engine)) {
+    *error =
+        str_printf(a, "%s: the data of this folder is kept by another engine: %.*s", path, STR_FMT(have));
+    return FOLDER_BAD;
+  }
+  if (have.n > engine.n + 1)
+    f->database_id = (struct str){have.p + engine.n, have.n - engine.n - 1};
+  return FOLDER_OPEN;
+}
+
+bool data_folder_note_database(struct data_folder *f, struct arena *a, struct str id) {
+  struct str text = str_printf(a, "%.*s%.*s\n", STR_FMT(engine), STR_FMT(id));
+  f->database_id = id;
+  return file_put(a, inside(a, f->path, "engine"), text);
 }
 
 static struct str in_use(const struct data_folder *f, struct arena *a) {
@@ -101,7 +114,14 @@ enum folder_state data_folder_open(struct data_folder *f, const struct settings 
     *error = str_printf(a, "there is no database in %s; name its folder with --data DIR", f->path);
     return FOLDER_EMPTY;
   }
-  return data_folder_lock(f, s, a, error);
+  enum folder_state state = data_folder_lock(f, s, a, error);
+  if (state == FOLDER_OPEN && f->database_id.p && access(f->database, F_OK)) {
+    *error = str_printf(a, "%s is missing: mount its disk, or bring it back with: cryptopay restore FILE",
+                        f->database);
+    data_folder_close(f);
+    return FOLDER_BAD;
+  }
+  return state;
 }
 
 void data_folder_close(struct data_folder *f) {

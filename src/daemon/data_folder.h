@@ -8,6 +8,7 @@
 struct data_folder {
   int lock; // file descriptor, -1 while not held
   const char *path, *database, *socket, *key;
+  struct str database_id;  // of the database that belongs here; absent before it is known
   const char *restoring;   // a database on its way back
   const char *backup_mark; // its date is that of the last backup
   const char *base_url;    // that of the last server, for commands without one
@@ -30,4 +31,6 @@ enum folder_state data_folder_open(struct data_folder *f, const struct settings 
 // For restore: makes the folder where it is missing and takes the lock, whatever database is in it.
 enum folder_state data_folder_lock(struct data_folder *f, const struct settings *s, struct arena *a,
                                    struct str *error);
+// Notes which database belongs here, for ever (restore notes another).
+bool data_folder_note_database(struct data_folder *f, struct arena *a, struct str id);
 void data_folder_close(struct data_folder *f);

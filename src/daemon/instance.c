@@ -38,6 +38,30 @@ static void close_store(struct instance *g) {
   sodium_memzero(&g->key, sizeof g->key);
 }
 
+struct str instance_database_id(const struct instance *g) {
+  static const unsigned char purpose[] = "database id of cryptopay";
+  unsigned char print[crypto_generichash_BYTES_MIN];
+  char hex[2 * sizeof print + 1];
+  crypto_generichash(print, sizeof print, g->env.id_key.bytes, sizeof g->env.id_key.bytes, purpose,
+                     sizeof purpose - 1);
+  sodium_bin2hex(hex, sizeof hex, print, sizeof print);
+  return str_copy(g->arena, str_of(hex));
+}
+
+// Another database under this one's name (files copied by hand) would give numbers and addresses out again.
+static bool check_identity(struct instance *g, struct str *error) {
+  struct str id = instance_database_id(g);
+  if (str_eq(g->folder.database_id, id))
+    return true;
+  if (!g->folder.database_id.p && data_folder_note_database(&g->folder, g->arena, id))
+    return true;
+  *error = str_printf(
+      g->arena,
+      "%s is not the database that belongs here: bring it back with: cryptopay restore FILE --force",
+      g->folder.database);
+  return false;
+}
+
 // A key is made only together with its database: for an existing one a new key would open nothing.
 enum folder_state instance_open(struct instance *g, const struct settings *settings, bool create,
                                 struct arena *a, struct str *error) {
@@ -50,7 +74,7 @@ enum folder_state instance_open(struct instance *g, const struct settings *setti
     data_folder_close(&g->folder);
     return FOLDER_BAD;
   }
-  if (open_store(g, settings, g->folder.database, error))
+  if (open_store(g, settings, g->folder.database, error) && check_identity(g, error))
     return FOLDER_OPEN;
   close_store(g);
   data_folder_close(&g->folder);

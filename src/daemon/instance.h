@@ -25,6 +25,10 @@ enum folder_state instance_open_server(struct instance *g, const struct settings
 // The same on a database file other than the folder's own, the lock held already (restore). False: *error.
 bool instance_open_file(struct instance *g, const struct settings *settings, const char *database,
                         struct arena *a, struct str *error);
+// The database's own name, the same in every copy of it and in no other: a fingerprint of its key for payment
+// numbers.
+struct str instance_database_id(const struct instance *g);
+
 // What this server calls itself is noted in the data folder, so that a command without a server (and without
 // a base_url of its own) shows the same links.
 void instance_note_base_url(const struct instance *g);

@@ -234,6 +234,23 @@ describe('refusals', () => {
     assert.equal((await cli(other, ['project', 'list'])).code, 3);
     assert.ok(!existsSync(path.join(other, 'secret.key')));
   });
+  test('another database under the name of this one', async () => {
+    const [one, two] = [await newGateway(), await newGateway()];
+    for (const name of ['cryptopay.db', 'secret.key']) writeFileSync(path.join(one, name), readFileSync(path.join(two, name)));
+    const result = await cli(one, ['project', 'list']);
+    assert.equal(result.code, 3);
+    assert.match(result.stderr, /not the database that belongs here/);
+  });
+  test('a database that has gone is not replaced by an empty one', async () => {
+    const other = await newGateway();
+    rmSync(path.join(other, 'cryptopay.db'));
+    const add = await cli(other, ['merchant', 'add', '--email', 'x@example.com', '--password-stdin'], { input: PASSWORD });
+    assert.equal(add.code, 3);
+    assert.match(add.stderr, /missing/);
+    const serve = await cli(other, ['serve', '--listen', '127.0.0.1:19']);
+    assert.equal(serve.code, 1);
+    assert.ok(!existsSync(path.join(other, 'cryptopay.db')));
+  });
   test('data of another engine', async () => {
     const other = await newGateway();
     writeFileSync(path.join(other, 'engine'), 'postgresql\n');

@@ -99,22 +99,27 @@ static bool lengthen(struct payment *p, const struct pay_policy *policy, enum pa
   return true;
 }
 
-static void complete(struct payment *p, const struct pay_transfer *t, bool late, struct pay_effects *fx) {
+static void complete(struct payment *p, struct str txid, int64_t block_us, bool late,
+                     struct pay_effects *fx) {
   change_status(p, PAY_PAID, fx, "paid");
-  p->txid = t->txid;
-  p->paid_us = t->block_us;
+  p->txid = txid;
+  p->paid_us = block_us;
   if (usdt_cmp(p->received, p->pay_amount) > 0)
     p->sub = SUB_OVERPAID;
   else
     p->sub = late ? SUB_LATE : SUB_NONE;
 }
 
-static void part_payment(struct payment *p, const struct pay_policy *policy, struct pay_effects *fx) {
+// A part that comes after the end gives no more time: what has expired does not wait again.
+static void part_payment(struct payment *p, const struct pay_policy *policy, bool late,
+                         struct pay_effects *fx) {
+  if (p->status == PAY_PENDING && late)
+    change_status(p, PAY_EXPIRED, fx, "underpaid");
+  else if (p->status == PAY_PENDING)
+    (void)lengthen(p, policy, EXT_PART);
   fx->became_underpaid = p->sub != SUB_UNDERPAID;
   fx->event = "underpaid";
   p->sub = SUB_UNDERPAID;
-  if (p->status == PAY_PENDING)
-    (void)lengthen(p, policy, EXT_PART);
 }
 
 // Late money that the project wants to decide on itself.
@@ -131,26 +136,26 @@ static struct usdt tolerance_for(const struct payment *p, const struct pay_polic
   return usdt_cmp(policy->tolerance, most) < 0 ? policy->tolerance : most;
 }
 
-enum err payment_transfer(struct payment *p, const struct pay_policy *policy, const struct pay_transfer *t,
-                          struct pay_effects *fx) {
+enum err payment_transfer(struct payment *p, const struct pay_policy *policy, struct usdt value,
+                          struct str txid, int64_t block_us, struct pay_effects *fx) {
   *fx = (struct pay_effects){0};
   struct usdt sum, accepted;
-  bool late = t->block_us >= p->expires_us;
-  if (p->status == PAY_PAID || p->status == PAY_FAILED || p->replaced_by || t->value.micro <= 0 ||
-      t->block_us >= p->quarantine_us || !usdt_add(p->received, t->value, &sum) ||
+  bool late = block_us >= p->expires_us;
+  if (p->status == PAY_PAID || p->status == PAY_FAILED || p->replaced_by || value.micro <= 0 ||
+      block_us >= p->quarantine_us || !usdt_add(p->received, value, &sum) ||
       !usdt_add(sum, tolerance_for(p, policy), &accepted))
     return ERR_MOVE;
   bool completes = usdt_cmp(accepted, p->pay_amount) >= 0;
-  if (!completes && t->value.micro < DUST_MICRO)
+  if (!completes && value.micro < DUST_MICRO)
     fx->event = "dust";
   else if (late && !policy->accept_late)
     to_review(p, fx);
   else {
     p->received = sum;
     if (completes)
-      complete(p, t, late, fx);
+      complete(p, txid, block_us, late, fx);
     else
-      part_payment(p, policy, fx);
+      part_payment(p, policy, late, fx);
   }
   p->due_us = next_due_us(p);
   p->version++;

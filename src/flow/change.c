@@ -5,14 +5,10 @@
 #include "core/webhook.h"
 #include "flow/rows.h"
 
-static enum webhook_event event_of(const struct pay_effects *fx) {
-  if (fx->became_paid)
-    return EVENT_PAID;
-  if (fx->became_expired)
-    return EVENT_EXPIRED;
-  if (fx->became_failed)
-    return EVENT_FAILED;
-  return fx->became_underpaid ? EVENT_UNDERPAID : (enum webhook_event)0;
+// Bits of what has happened; a late part payment is told as expired and as underpaid.
+static int events_of(const struct pay_effects *fx) {
+  return (fx->became_paid ? EVENT_PAID : 0) | (fx->became_expired ? EVENT_EXPIRED : 0) |
+         (fx->became_failed ? EVENT_FAILED : 0) | (fx->became_underpaid ? EVENT_UNDERPAID : 0);
 }
 
 struct str change_webhook_host(struct arena *a, struct str text) {
@@ -40,9 +36,10 @@ void change_queue(struct job *j, const struct payment *p, const struct project *
   job_update_payment(j, p);
   if (fx->event)
     JOB_OP(j, Q_EVENT_ADD, v_int(p->row), v_int(now_us), v_text(str_of(fx->event)), v_null());
-  enum webhook_event event = event_of(fx);
-  if (event == EVENT_PAID || (project->events & (int)event))
-    queue_delivery(j, p, project, event, now_us);
+  int told = events_of(fx) & (project->events | EVENT_PAID);
+  for (int event = EVENT_PAID; event <= EVENT_UNDERPAID; event *= 2)
+    if (told & event)
+      queue_delivery(j, p, project, (enum webhook_event)event, now_us);
 }
 
 static void count(const struct payment *p) {

@@ -33,10 +33,10 @@ static enum err test_transfer(struct flow_action *f, struct usdt value, int64_t 
   char digits[2 * TEST_TXID_BYTES + 1];
   world_random(f->env->world, random, sizeof random);
   hex_encode(random, sizeof random, digits);
-  const struct pay_transfer t = {str_printf(j->arena, "test_%s", digits), value, block_us};
-  enum err e = payment_transfer(&f->payment, &f->project.policy, &t, fx);
+  struct str txid = str_printf(j->arena, "test_%s", digits);
+  enum err e = payment_transfer(&f->payment, &f->project.policy, value, txid, block_us, fx);
   if (e == ERR_NONE)
-    f->transfer = t;
+    f->transfer = (struct flow_transfer){txid, value, block_us};
   return e;
 }
 
@@ -74,7 +74,9 @@ static enum err apply(struct flow_action *f) {
   row_to_project(rows_at(job_rows(j, 0), 0), &f->project);
   if (needs_test_mode(f) && (!f->payment.is_test || f->project.live))
     return ERR_NO_PAYMENT;
-  f->transfer = (struct pay_transfer){0};
+  if (f->moved_on)
+    return ERR_MOVE;
+  f->transfer = (struct flow_transfer){0};
   f->was = f->payment.status;
   enum err e = test_action(f, &fx);
   if (e != ERR_NONE)
@@ -87,13 +89,16 @@ static enum err apply(struct flow_action *f) {
 }
 
 // The payment, or the one that has taken its order and reservation over: money for the old one pays the new
-// one.
+// one. A newer payment of another amount has taken nothing over.
 static enum err read_payment(struct flow_action *f) {
   struct job *j = &f->job;
   if (job_rows(j, 0)->n == 0)
     return ERR_NO_PAYMENT;
+  struct usdt before = f->payment.amount;
   row_to_payment(f->env, rows_at(job_rows(j, 0), 0), &f->payment);
-  bool to_successor = f->payment.replaced_by && f->action != ACTION_EXTEND && f->action != ACTION_CANCEL;
+  f->moved_on = before.micro && usdt_cmp(before, f->payment.amount) != 0;
+  bool to_successor =
+      f->payment.replaced_by && !f->moved_on && f->action != ACTION_EXTEND && f->action != ACTION_CANCEL;
   if (to_successor)
     JOB_OP(j, Q_PAYMENT_BY_ID, v_int(f->payment.replaced_by));
   else {
@@ -108,6 +113,7 @@ static enum err action_step(struct job *j) {
   int64_t row;
   if (j->round == 0) {
     f->found = f->applied = false;
+    f->payment = (struct payment){0};
     if (!payment_id_to_row(&f->env->id_key, f->id, &row))
       return ERR_NO_PAYMENT;
     JOB_OP(j, Q_PAYMENT_BY_ID, v_int(row));
@@ -147,15 +153,16 @@ struct find {
 static enum err find_step(struct job *j) {
   struct find *f = (struct find *)j;
   if (j->round == 0) {
-    JOB_OP(j, f->project ? Q_PAYMENT_AND_PROJECT : Q_PAYMENT_BY_ID, v_int(f->row));
-    return ERR_NONE;
+    JOB_OP(j, Q_PAYMENT_BY_ID, v_int(f->row));
+  } else if (j->round == 1) {
+    if (job_rows(j, 0)->n == 0)
+      return ERR_NO_PAYMENT;
+    row_to_payment(f->env, rows_at(job_rows(j, 0), 0), f->payment);
+    if (f->project)
+      JOB_OP(j, Q_PROJECT_BY_ID, v_int(f->payment->project_id));
+  } else {
+    row_to_project(rows_at(job_rows(j, 0), 0), f->project);
   }
-  if (job_rows(j, 0)->n == 0)
-    return ERR_NO_PAYMENT;
-  const struct val *v = rows_at(job_rows(j, 0), 0);
-  row_to_payment(f->env, v, f->payment);
-  if (f->project)
-    row_to_project(v + PAYMENT_COLS_N, f->project);
   return ERR_NONE;
 }
 

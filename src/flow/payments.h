@@ -51,6 +51,12 @@ enum payment_action {
 bool payment_action_parse(struct str name,
                           enum payment_action *out); // "pay", "underpay", … of POST /pay/test
 
+struct flow_transfer {
+  struct str txid; // absent: none
+  struct usdt value;
+  int64_t block_us;
+};
+
 struct flow_action {
   struct job job;
   struct env *env;
@@ -64,8 +70,9 @@ struct flow_action {
   // inside
   int64_t now_us;
   bool found, applied;
+  bool moved_on; // the order has another amount now
   enum pay_status was;
-  struct pay_transfer transfer; // txid absent: none
+  struct flow_transfer transfer;
 };
 // Results: ERR_NO_PAYMENT, also for a test action on what is not a test payment of a project in Test mode;
 // ERR_MOVE.

@@ -3,6 +3,7 @@
 #include "flow/allocate.h"
 #include "flow/change.h"
 #include "flow/payments.h"
+#include "flow/pool.h"
 #include "flow/rows.h"
 #include "wire/address.h"
 
@@ -13,6 +14,9 @@ enum stage { DECIDE, ALLOCATE, LINK, CHECK, END };
 
 static void read_order(struct flow_create *f) {
   struct job *j = &f->job;
+  // Run again after a rollback: what the hints have seen taken since may be free.
+  if (f->allocation)
+    pools_forget(f->env->pools, f->project->id);
   f->old = (struct payment){0};
   f->payment = (struct payment){0};
   f->allocation = NULL;
@@ -88,9 +92,10 @@ static void add_payment(struct flow_create *f) {
 }
 
 static enum err allocate(struct flow_create *f) {
+  bool finished;
   struct allocation *al = f->allocation;
-  enum err e = allocation_step(al, &f->job, f->env, f->project, f->request.amount);
-  if (e != ERR_NONE || !al->finished)
+  enum err e = allocation_step(al, &f->job, f->env, f->project, f->request.amount, &finished);
+  if (e != ERR_NONE || !finished)
     return e;
   f->payment.address_id = al->address_id;
   f->payment.address = al->address;

@@ -91,6 +91,15 @@ $(B)/test/%: test/unit/%.c $(B)/libcryptopay.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcryptopay.a $(LIBS) -lcmocka
 
+# Simulated days: the real use cases on one thread, everything else from a seed (test/sim/sim.h).
+SIM := $(patsubst test/sim/%.c,$(B)/sim/%.o,$(wildcard test/sim/*.c))
+$(B)/sim/sim: $(SIM) $(B)/libcryptopay.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/sim/%.o: test/sim/%.c | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Itest/sim -c -o $@ $<
+
 # Fuzz targets: test/fuzz/NAME.c with its inputs in test/fuzz/corpus/NAME. As above, core_*.c link only base, wire and core.
 $(B)/replay/core_%: test/fuzz/core_%.c test/fuzz/replay/main.c $(B)/libcore.a
 	@mkdir -p $(@D)

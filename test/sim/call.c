@@ -1,0 +1,265 @@
+// HTTP requests without HTTP: the handlers of src/http/ run as they are; this file stands in for request.c
+// and server.c.
+#include "base/hmac.h"
+#include "http/api_payments.h"
+#include "http/page_checkout.h"
+#include "sim.h"
+#include "stats.h"
+#include "vfs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { CALL_HEADERS_MAX = 8, CALL_ARENA_MAX = 1 << 21 };
+
+struct server_request {
+  struct {
+    const char *name;
+    struct str value;
+  } headers[CALL_HEADERS_MAX];
+  int n_headers;
+  request_fn *then;
+  bool resumed;
+};
+
+struct call {
+  struct request r;
+  struct server_request priv;
+  struct arena arena;
+  struct intent op;
+  bool used;
+};
+
+static struct call calls[CALLS_MAX];
+
+// ---- what handlers see -----------------------------------------------------------------------------------
+
+struct str request_header(const struct request *r, const char *name) {
+  for (int i = 0; i < r->priv->n_headers; i++)
+    if (strcasecmp(r->priv->headers[i].name, name) == 0)
+      return r->priv->headers[i].value;
+  return STR_NONE;
+}
+
+// Only names and values that need no decoding are sent here.
+static struct str field(struct str fields, const char *name) {
+  size_t n = strlen(name);
+  for (const char *p = fields.p, *end = p + fields.n; p && p < end; p++) {
+    const char *stop = memchr(p, '&', (size_t)(end - p));
+    stop = stop ? stop : end;
+    if ((size_t)(stop - p) > n && memcmp(p, name, n) == 0 && p[n] == '=')
+      return (struct str){p + n + 1, (size_t)(stop - p) - n - 1};
+    p = stop;
+  }
+  return STR_NONE;
+}
+
+struct str request_query(struct request *r, const char *name) {
+  return field(r->query, name);
+}
+
+struct str request_form(struct request *r, const char *name) {
+  return field(r->body, name);
+}
+
+void request_reply(struct request *r, int status, const char *content_type, struct str body) {
+  r->status = status;
+  r->content_type = str_of(content_type);
+  r->answer = body;
+}
+
+void request_redirect(struct request *r, struct str location) {
+  request_reply(r, 303, NULL, STR(""));
+  request_add_header(r, "Location", location);
+}
+
+void request_add_header(struct request *r, const char *name, struct str value) {
+  if (r->n_headers < RESPONSE_HEADERS_MAX)
+    r->headers[r->n_headers++] = (struct response_header){name, str_copy(r->arena, value)};
+}
+
+void request_error(struct request *r, enum err e, const char *param) {
+  (void)param;
+  request_reply(r, err_status(e), "application/json",
+                str_printf(r->arena, "{\"ok\":false,\"code\":\"%s\"}", err_code(e)));
+}
+
+void request_suspend(struct request *r, request_fn *then) {
+  r->priv->then = then;
+}
+
+void request_resume(struct request *r) {
+  r->priv->resumed = true;
+}
+
+// ---- making them -----------------------------------------------------------------------------------------
+
+static struct call *call_new(struct sim *s, const char *method, const char *target, const char *body) {
+  for (int i = 0; i < CALLS_MAX; i++) {
+    struct call *c = &calls[i];
+    if (c->used)
+      continue;
+    if (!c->arena.max)
+      arena_init(&c->arena, CALL_ARENA_MAX);
+    arena_reset(&c->arena);
+    c->used = true;
+    c->priv = (struct server_request){0};
+    c->r = (struct request){.arena = &c->arena,
+                            .method = str_of(method),
+                            .app = &s->app,
+                            .priv = &c->priv,
+                            .client = STR("203.0.113.9")};
+    c->r.target = str_copy(&c->arena, str_of(target));
+    c->r.body = str_copy(&c->arena, str_of(body));
+    const char *query = strchr(c->r.target.p, '?');
+    c->r.path = query ? (struct str){c->r.target.p, (size_t)(query - c->r.target.p)} : c->r.target;
+    c->r.query = query ? str_of(query + 1) : STR_NONE;
+    return c;
+  }
+  violation(s->oracle, "too many requests at once");
+}
+
+static void call_free(struct call *c) {
+  c->used = false;
+}
+
+static void add_header(struct call *c, const char *name, const char *value) {
+  c->priv.headers[c->priv.n_headers].name = name;
+  c->priv.headers[c->priv.n_headers++].value = str_copy(&c->arena, str_of(value));
+}
+
+static void hex_of(const unsigned char *mac, char out[65]) {
+  for (int i = 0; i < 32; i++)
+    snprintf(out + 2 * i, 3, "%02x", mac[i]);
+}
+
+static void sign_text(const char *secret, struct str text, char out[65]) {
+  struct hmac_key *key = hmac_key_create(secret, strlen(secret));
+  unsigned char mac[HMAC_N];
+  hmac_sign(key, text, mac);
+  hmac_key_free(key);
+  hex_of(mac, out);
+}
+
+static void sign(struct sim *s, struct call *c, const struct signature *sign) {
+  char hex[65];
+  if (!sign->no_key)
+    add_header(c, "X-API-Key", sign->api_key);
+  if (!sign->v2 || sign->bad_v2) {
+    sign_text(sign->bad ? "another" : sign->secret, c->r.body, hex);
+    add_header(c, "X-Signature", hex);
+  }
+  if (!sign->v2)
+    return;
+  long long seconds = (long long)(s->now_us / 1000000);
+  add_header(c, "X-Timestamp", str_printf(&c->arena, "%lld", seconds).p);
+  if (sign->idempotency)
+    add_header(c, "Idempotency-Key", sign->idempotency);
+  struct str text =
+      str_printf(&c->arena, "v2\n%lld\n%.*s\n%.*s\n%s\n%.*s", seconds, STR_FMT(c->r.method),
+                 STR_FMT(c->r.target), sign->idempotency ? sign->idempotency : "", STR_FMT(c->r.body));
+  sign_text(sign->bad || sign->bad_v2 ? "another" : sign->secret, text, hex);
+  add_header(c, "X-Signature-V2", hex);
+}
+
+// ---- answers ---------------------------------------------------------------------------------------------
+
+static int64_t location_id(const struct call *c) {
+  for (int i = 0; i < c->r.n_headers; i++)
+    if (strcmp(c->r.headers[i].name, "Location") == 0)
+      return strtoll(strchr(c->r.headers[i].value.p, '=') + 1, NULL, 10);
+  return 0;
+}
+
+static void answered(struct sim *s, struct call *c) {
+  char code[64] = "";
+  bool faulty = vfs_fired() > c->op.fired;
+  s->oracle->hints_true = vfs_fired() == s->fired_before;
+  struct answer a = {.status = c->r.status, .body = str_c(&c->arena, c->r.answer), .code = code};
+  if (a.status != 200)
+    text_field(a.body, "code", code, sizeof code);
+  for (int i = 0; i < c->r.n_headers; i++)
+    a.replayed |= strcmp(c->r.headers[i].name, "Idempotent-Replayed") == 0;
+  trace(s, "  %s order %s payment %d: %d %s", c->op.kind == DO_CREATE ? "create" : "action", c->op.order,
+        c->op.payment, a.status, code);
+  if (c->op.kind == DO_CREATE)
+    oracle_created(s->oracle, &c->op, &a, faulty);
+  else
+    oracle_acted(s->oracle, &c->op, &a, location_id(c), faulty);
+  call_free(c);
+}
+
+static void start(struct sim *s, struct call *c, const struct intent *op, request_fn *handler) {
+  c->op = *op;
+  handler(&c->r);
+  if (!c->priv.then)
+    answered(s, c);
+  else if (s->n_queued == CALLS_MAX)
+    violation(s->oracle, "too many requests at once");
+  else
+    s->queued[s->n_queued++] = c;
+}
+
+void call_create(struct sim *s, const struct intent *op, const struct signature *signature,
+                 const char *body) {
+  struct call *c = call_new(s, "POST", "/api/create-payment.php", body);
+  sign(s, c, signature);
+  start(s, c, op, api_create_payment);
+}
+
+static const char *const action_words[] = {"pay",    "underpay", "overpay", "late",
+                                           "expire", "cancel",   "cancel",  "extend"};
+
+void call_action(struct sim *s, const struct intent *op, int64_t id) {
+  char body[96];
+  snprintf(body, sizeof body, "id=%lld&action=%s", (long long)id, action_words[op->action]);
+  struct call *c = call_new(s, "POST",
+                            op->action == DO_CANCEL   ? "/pay/cancel"
+                            : op->action == DO_EXTEND ? "/pay/extend"
+                                                      : "/pay/test",
+                            body);
+  start(s, c, op,
+        op->action == DO_CANCEL   ? page_checkout_cancel
+        : op->action == DO_EXTEND ? page_checkout_extend
+                                  : page_checkout_test);
+}
+
+int call_status(struct sim *s, int64_t id, const struct signature *signature, char *body, size_t size) {
+  char target[96];
+  snprintf(target, sizeof target, "/api/payment-status.php?payment_id=%lld", (long long)id);
+  struct call *c = call_new(s, "GET", target, "");
+  if (signature)
+    sign(s, c, signature);
+  api_payment_status(&c->r);
+  snprintf(body, size, "%.*s", STR_FMT(c->r.answer));
+  call_free(c);
+  return c->r.status;
+}
+
+void calls_run(struct sim *s, int batch) {
+  while (!gateway_crashed() && store_run_queued(s->env.store, (size_t)batch) && !gateway_crashed()) {
+    int left = 0;
+    for (int i = 0; i < s->n_queued; i++) {
+      struct call *c = s->queued[i];
+      if (c->priv.resumed) {
+        c->priv.then(&c->r);
+        answered(s, c);
+      } else {
+        s->queued[left++] = c;
+      }
+    }
+    s->n_queued = left;
+  }
+}
+
+// They may have happened: the database will tell.
+void calls_drop(struct sim *s) {
+  for (int i = 0; i < s->n_queued; i++) {
+    struct call *c = s->queued[i];
+    if (c->priv.then)
+      c->priv.then(&c->r); // gives back what the handler holds
+    oracle_open(s->oracle, &c->op);
+    call_free(c);
+  }
+  s->n_queued = 0;
+}

@@ -1,0 +1,123 @@
+// Runs seeds: sim [--first N] [--seeds N] [--step K]   or   sim --seed N [--trace] [--check]: look at the
+// whole database after every step
+#include "base/log.h"
+#include "flow/payments.h"
+#include "sim.h"
+#include "stats.h"
+#include "vfs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { LIVENESS_TURNS = 60, ARENA_MAX = 1 << 24 };
+#define HOUR INT64_C(3600000000)
+
+static void safety(struct sim *s) {
+  int64_t steps = rng_between(&s->rng, STEPS_LEAST, STEPS_LEAST + 40);
+  while (s->steps < steps) {
+    steps_one(s);
+    if (s->checked && !s->n_queued)
+      oracle_check(s->oracle, false);
+  }
+  while (vfs_fired() < FAULTS_LEAST || s->restarts < 1) {
+    vfs_fail(rng_percent(&s->rng, 50) ? FAULT_CRASH : FAULT_SYNC, 1, 1);
+    for (int i = 0; i < 5; i++)
+      steps_one(s);
+  }
+  calls_run(s, 1000);
+  if (gateway_crashed())
+    gateway_recover(s);
+}
+
+static void turn(struct sim *s) {
+  calls_run(s, 1000);
+  webhook_worker_turn(s->worker, 0);
+  clock_tick(s, 2000000);
+}
+
+static void sweep(struct sim *s) {
+  struct arena a;
+  arena_init(&a, ARENA_MAX);
+  (void)flow_sweep(&s->env, &a, 1000);
+  oracle_swept(s->oracle, s->now_us);
+  arena_free(&a);
+}
+
+// Without faults, within three hours (the longest wait is one) everything that waits is done.
+static void liveness(struct sim *s) {
+  vfs_calm();
+  s->receivers.calm = true;
+  for (int i = 0; i < LIVENESS_TURNS; i++)
+    turn(s);
+  clock_tick(s, 49 * HOUR); // past every end, extended twice at most
+  sweep(s);
+  for (int round = 0; round < 3; round++) {
+    for (int i = 0; i < LIVENESS_TURNS; i++)
+      turn(s);
+    clock_tick(s, HOUR);
+  }
+  if (vfs.dead)
+    violation(s->oracle, "a fault in the liveness phase");
+  oracle_check(s->oracle, false);
+  oracle_check_quiet(s->oracle, s->now_us);
+}
+
+static void run(uint64_t seed, bool traced, bool checked) {
+  static struct sim s;
+  static struct oracle o;
+  memset(&s, 0, sizeof s);
+  oracle_clear(&o);
+  s.seed = seed;
+  s.trace = o.trace = traced;
+  s.checked = checked;
+  s.oracle = &o;
+  gateway_begin(&s);
+  safety(&s);
+  liveness(&s);
+  gateway_end(&s);
+  static const char *const names[] = {"read error", "write error", "sync error", "disk full", "crash"};
+  for (int i = 0; i < VFS_FAULTS; i++)
+    stats_add("faults", names[i], vfs.fired[i]);
+  stats_add("runs", "seeds", 1);
+  stats_add("runs", "steps", s.steps);
+  stats_add("runs", "restarts", s.restarts);
+  stats_add("runs", "payments", o.n_payments);
+  stats_add("runs", "webhooks", o.n_deliveries);
+}
+
+static void prepare(void) {
+  sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  sqlite3_initialize();
+  vfs_register();
+  log_set_level((enum log_level)(LOG_ERROR + 1)); // faults are what this is about
+  gateway_setup();
+}
+
+int main(int argc, char **argv) {
+  uint64_t first = 1, seeds = 1, step = 1;
+  bool traced = false, checked = false;
+  for (int i = 1; i < argc; i++) {
+    bool more = i + 1 < argc;
+    if (strcmp(argv[i], "--trace") == 0)
+      traced = true;
+    else if (strcmp(argv[i], "--check") == 0)
+      checked = true;
+    else if (more && (strcmp(argv[i], "--seed") == 0 || strcmp(argv[i], "--first") == 0))
+      first = strtoull(argv[++i], NULL, 10);
+    else if (more && strcmp(argv[i], "--seeds") == 0)
+      seeds = strtoull(argv[++i], NULL, 10);
+    else if (more && strcmp(argv[i], "--step") == 0)
+      step = strtoull(argv[++i], NULL, 10);
+    else {
+      fprintf(stderr, "usage: sim [--seed N] [--trace] [--check] | [--first N] [--seeds N] [--step N]\n");
+      return 2;
+    }
+  }
+  prepare();
+  for (uint64_t i = 0; i < seeds; i++)
+    run(first + i * step, traced, checked);
+  stats_print(stdout);
+  return 0;
+}

@@ -1,0 +1,379 @@
+// The operator: projects, keys, addresses, replays. Blocking calls, one at a time.
+#include "sim.h"
+#include "flow/admin.h"
+#include "stats.h"
+#include "vfs.h"
+#include "wire/address.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SECOND INT64_C(1000000)
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+
+enum { ARENA_MAX = 1 << 22, LISTED = 40 };
+
+static const char *const xpubs[] = {
+    "xpub6D1AabNHCupeiLM65ZR9UStMhJ1vCpyV4XbZdyhMZBiJXALQtmn9p42VTQckoHVn8WNqS7dqnJokZHAHcHGoaQgmv8D45oNUKx6D"
+    "ZMNZBCd",
+    "xpub6Cz5ZufREExKNAJk24TKKECpKcAignnmwjQL7m8cHJDpdxgY36V8qqksV9xrVXZwmYCMAkCys3K31FeTmRCfepMTm5yxUN7JsR4D"
+    "MciBDKX",
+};
+
+static int64_t fired_before;
+
+// Was it answered as it must be? An error of the store is allowed only after a fault: then *maybe.
+static void outcome(const struct sim *s, const char *what, enum err got, enum err expected, bool *maybe) {
+  *maybe = got == ERR_STORE && vfs_fired() > fired_before;
+  trace(s, "operator: %s: %s", what, err_code(got));
+  if (!*maybe && got != expected)
+    violation(s->oracle, "operator: %s: expected %s, got %s", what, err_code(expected), err_code(got));
+  if (!*maybe && expected != ERR_NONE)
+    stats_count("operator refused", what);
+  else if (!*maybe)
+    stats_count("operator", what);
+}
+
+static void copy_keys(struct o_project *p, int mode, const struct credentials *c) {
+  struct o_key *k = &p->keys[mode][p->n_keys[mode]++];
+  *k = (struct o_key){0};
+  snprintf(k->api_key, sizeof k->api_key, "%.*s", STR_FMT(c->api_key));
+  snprintf(k->secret, sizeof k->secret, "%.*s", STR_FMT(c->api_secret));
+  snprintf(k->webhook, sizeof k->webhook, "%.*s", STR_FMT(c->webhook_secret));
+}
+
+static void set(struct sim *s, int project, const char *what, const char *value,
+                const struct o_project *then) {
+  struct arena a;
+  struct project out;
+  int bad;
+  bool maybe;
+  struct change change = {str_of(what), str_of(value)};
+  arena_init(&a, ARENA_MAX);
+  enum err e = admin_project_set(&s->env, &a, s->oracle->projects[project].id, &change, 1, &out, &bad);
+  outcome(s, what, e, ERR_NONE, &maybe);
+  s->oracle->has_maybe_project[project] = maybe;
+  *(maybe ? &s->oracle->maybe_project[project] : &s->oracle->projects[project]) = *then;
+  arena_free(&a);
+}
+
+static void set_policy(struct sim *s, int project) {
+  struct o_project then = s->oracle->projects[project];
+  struct rng *r = &s->rng;
+  char text[32];
+  int64_t n;
+  switch (rng_below(r, 4)) {
+  case 0:
+    n = rng_between(r, 5, 90);
+    then.policy.window_us = n * MINUTE;
+    snprintf(text, sizeof text, "%lldm", (long long)n);
+    set(s, project, "window", text, &then);
+    break;
+  case 1:
+    n = rng_between(r, 0, 48);
+    then.policy.quarantine_us = n * HOUR;
+    snprintf(text, sizeof text, "%lldh", (long long)n);
+    set(s, project, "quarantine", text, &then);
+    break;
+  case 2:
+    then.policy.accept_late = rng_percent(r, 60);
+    set(s, project, "accept-late", then.policy.accept_late ? "yes" : "no", &then);
+    break;
+  default:
+    then.policy.tolerance = rng_percent(r, 60) ? 0 : 20000;
+    set(s, project, "tolerance", then.policy.tolerance ? "0.02" : "0", &then);
+  }
+}
+
+static void set_events(struct sim *s, int project) {
+  struct o_project then = s->oracle->projects[project];
+  char text[64] = "";
+  then.events = 1 + 2 * (int)rng_below(&s->rng, 8);
+  for (int event = TOLD_EXPIRED; event <= TOLD_UNDERPAID; event *= 2)
+    if (then.events & event)
+      snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", text[0] ? "," : "",
+               text_event(event));
+  set(s, project, "webhook-events", text, &then);
+}
+
+static void set_webhook(struct sim *s, int project) {
+  struct o_project then = s->oracle->projects[project];
+  if (rng_percent(&s->rng, 15))
+    then.webhook[0] = 0;
+  else
+    receiver_url((int)rng_below(&s->rng, RECEIVERS), project, then.webhook);
+  set(s, project, "webhook", then.webhook, &then);
+}
+
+static void set_switch(struct sim *s, int project) {
+  struct o_project then = s->oracle->projects[project];
+  switch (rng_below(&s->rng, 3)) {
+  case 0:
+    then.live = !then.live;
+    set(s, project, "mode", then.live ? "live" : "test", &then);
+    break;
+  case 1:
+    then.enabled = !then.enabled;
+    set(s, project, "enabled", then.enabled ? "yes" : "no", &then);
+    break;
+  default:
+    then.require_v2 = rng_percent(&s->rng, 20);
+    set(s, project, "require-v2", then.require_v2 ? "yes" : "no", &then);
+  }
+}
+
+static void rotate(struct sim *s, int project) {
+  static const int64_t overlaps[] = {0, HOUR, 24 * HOUR};
+  struct o_project then = s->oracle->projects[project];
+  struct credentials out = {0};
+  struct arena a;
+  bool maybe;
+  int mode = (int)rng_below(&s->rng, 2);
+  int64_t overlap_us = overlaps[rng_below(&s->rng, 3)], until_us = s->now_us + overlap_us;
+  if (then.n_keys[mode] == KEYS_MAX)
+    return;
+  arena_init(&a, ARENA_MAX);
+  enum err e = admin_project_rotate(&s->env, &a, then.id, mode, overlap_us, &out);
+  outcome(s, overlap_us ? "rotate with overlap" : "rotate at once", e, ERR_NONE, &maybe);
+  for (int i = 0; i < then.n_keys[mode]; i++) {
+    struct o_key *k = &then.keys[mode][i];
+    k->expires_us = k->expires_us && k->expires_us <= until_us ? k->expires_us : until_us;
+  }
+  if (out.api_key.p)
+    copy_keys(&then, mode, &out);
+  s->oracle->has_maybe_project[project] = maybe;
+  *(maybe ? &s->oracle->maybe_project[project] : &s->oracle->projects[project]) = then;
+  arena_free(&a);
+}
+
+// ---- addresses -------------------------------------------------------------------------------------------
+
+static int new_address(struct sim *s) {
+  struct oracle *o = s->oracle;
+  struct tron_address address;
+  char text[ADDRESS_TEXT_N + 1];
+  if (o->n_addresses == ADDRESSES_MAX)
+    return (int)rng_below(&s->rng, o->n_addresses);
+  rng_bytes(&s->rng, address.account, sizeof address.account);
+  address_format(&address, text);
+  o->addresses[o->n_addresses] = (struct o_address){.project = -1};
+  snprintf(o->addresses[o->n_addresses].text, ADDRESS_TEXT, "%s", text);
+  return o->n_addresses++;
+}
+
+static void address_set(struct sim *s, int index, const char *what, enum err got, enum err expected,
+                        const struct o_address *then) {
+  bool maybe;
+  outcome(s, what, got, expected, &maybe);
+  if (expected != ERR_NONE)
+    return;
+  s->oracle->has_maybe_address[index] = maybe;
+  *(maybe ? &s->oracle->maybe_address[index] : &s->oracle->addresses[index]) = *then;
+}
+
+static void address_add(struct sim *s, int project, int index) {
+  struct o_address then = s->oracle->addresses[index];
+  struct arena a;
+  bool taken = then.project >= 0 && then.project != project;
+  then.project = project;
+  then.removed = false;
+  arena_init(&a, ARENA_MAX);
+  enum err e = admin_address_add(&s->env, &a, s->oracle->projects[project].id, str_of(then.text));
+  address_set(s, index, "address add", e, taken ? ERR_ADDRESS_TAKEN : ERR_NONE, &then);
+  arena_free(&a);
+}
+
+static bool address_reserved(const struct oracle *o, const char *text) {
+  for (int i = 0; i < o->n_payments; i++)
+    if (o->payments[i].holds && strcmp(o->payments[i].address, text) == 0)
+      return true;
+  return false;
+}
+
+static void address_remove(struct sim *s, int project, int index) {
+  struct o_address then = s->oracle->addresses[index];
+  struct arena a;
+  bool own = then.project == project;
+  then.removed = true;
+  arena_init(&a, ARENA_MAX);
+  enum err e = admin_address_remove(&s->env, &a, s->oracle->projects[project].id, str_of(then.text));
+  address_set(s, index, "address remove", e, own ? ERR_NONE : ERR_NO_ADDRESS, &then);
+  arena_free(&a);
+}
+
+static void address_release(struct sim *s, int project, int index) {
+  struct o_address then = s->oracle->addresses[index];
+  struct arena a;
+  enum err expected = ERR_NONE;
+  if (then.project != project)
+    expected = ERR_NO_ADDRESS;
+  else if (!then.removed || address_reserved(s->oracle, then.text))
+    expected = ERR_ADDRESS_BUSY;
+  then = (struct o_address){.project = -1};
+  memcpy(then.text, s->oracle->addresses[index].text, sizeof then.text);
+  arena_init(&a, ARENA_MAX);
+  enum err e = admin_address_release(&s->env, &a, s->oracle->projects[project].id, str_of(then.text));
+  address_set(s, index, "address release", e, expected, &then);
+  arena_free(&a);
+}
+
+static void step_address(struct sim *s, int project) {
+  int index = rng_percent(&s->rng, 20) ? new_address(s) : (int)rng_below(&s->rng, s->oracle->n_addresses);
+  if (s->oracle->projects[project].xpub)
+    project = 1;
+  calls_run(s, 1000); // who gets an address is decided before the list changes
+  if (gateway_crashed())
+    return;
+  fired_before = vfs_fired();
+  int64_t n = rng_below(&s->rng, 3);
+  if (n == 0)
+    address_add(s, project, index);
+  else if (n == 1)
+    address_remove(s, project, index);
+  else
+    address_release(s, project, index);
+}
+
+// ---- replays ---------------------------------------------------------------------------------------------
+
+static void replayed(struct sim *s, struct o_delivery *d, bool maybe) {
+  d->maybe_replayed |= maybe;
+  if (!maybe)
+    d->replayed_us = s->mono_us;
+}
+
+static void replay_range(struct sim *s, int project) {
+  struct oracle *o = s->oracle;
+  struct arena a;
+  bool maybe;
+  int64_t n = 0, expected = 0, from_us = s->now_us - rng_between(&s->rng, MINUTE, 20 * HOUR),
+          to_us = s->now_us;
+  arena_init(&a, ARENA_MAX);
+  enum err e = admin_delivery_replay(&s->env, &a, 0, o->projects[project].id, from_us, to_us, &n);
+  outcome(s, "replay of a range", e, ERR_NONE, &maybe);
+  for (int i = 0; i < o->n_deliveries; i++) {
+    struct o_delivery *d = &o->deliveries[i];
+    if (o->payments[d->payment].project != project || d->created_us < from_us || d->created_us >= to_us)
+      continue;
+    expected++;
+    replayed(s, d, maybe);
+  }
+  if (!maybe && n != expected)
+    violation(o, "a replay of %lld webhooks, expected %lld", (long long)n, (long long)expected);
+  arena_free(&a);
+}
+
+static void replay_one(struct sim *s, int project) {
+  struct oracle *o = s->oracle;
+  struct arena a;
+  struct delivery_info *list;
+  bool maybe;
+  int n = 0;
+  int64_t replays = 0;
+  arena_init(&a, ARENA_MAX);
+  struct delivery_filter filter = {.app_id = o->projects[project].id, .limit = LISTED};
+  if (admin_delivery_list(&s->env, &a, &filter, &list, &n) == ERR_NONE && n) {
+    const struct delivery_info *info = &list[rng_below(&s->rng, n)];
+    enum err e = admin_delivery_replay(&s->env, &a, info->id, 0, 0, 0, &replays);
+    outcome(s, "replay of one", e, ERR_NONE, &maybe);
+    for (int i = 0; i < o->n_deliveries; i++) {
+      struct o_delivery *d = &o->deliveries[i];
+      if (o->payments[d->payment].id == info->payment_id && d->created_us == info->created_us &&
+          str_eqc(info->event, text_event(d->event)))
+        replayed(s, d, maybe);
+    }
+  }
+  arena_free(&a);
+}
+
+// ---- all -------------------------------------------------------------------------------------------------
+
+bool operator_step(struct sim *s) {
+  int project = (int)rng_below(&s->rng, PROJECTS);
+  clock_tick(s, rng_between(&s->rng, 1, 1000));
+  // With a change of an earlier time still open, what a second one makes of it cannot be told.
+  if (s->oracle->has_maybe_project[project])
+    return false;
+  fired_before = vfs_fired();
+  switch (rng_below(&s->rng, 8)) {
+  case 0:
+    set_policy(s, project);
+    break;
+  case 1:
+    set_events(s, project);
+    break;
+  case 2:
+    set_webhook(s, project);
+    break;
+  case 3:
+    set_switch(s, project);
+    break;
+  case 4:
+    rotate(s, project);
+    break;
+  case 5:
+    step_address(s, project);
+    break;
+  case 6:
+    replay_range(s, project);
+    break;
+  default:
+    replay_one(s, project);
+  }
+  return true;
+}
+
+static void add_project(struct sim *s, int i) {
+  struct o_project *p = &s->oracle->projects[i];
+  struct project out;
+  struct credentials keys[2];
+  struct arena a;
+  arena_init(&a, ARENA_MAX);
+  receiver_url((int)rng_below(&s->rng, RECEIVERS), i, p->webhook);
+  snprintf(p->website, sizeof p->website, "https://shop%d.example.com", i);
+  struct project_new in = {.merchant = STR("shop@example.com"),
+                           .name = STR("Shop"),
+                           .website = str_of(p->website),
+                           .webhook = str_of(p->webhook)};
+  if (admin_project_add(&s->env, &a, &in, &out, keys) != ERR_NONE)
+    violation(s->oracle, "a project cannot be added");
+  p->id = out.id;
+  p->enabled = true;
+  p->events = TOLD_PAID;
+  p->cap = 100000;
+  p->policy = (struct o_policy){30 * MINUTE, 48 * HOUR, 0, true};
+  for (int mode = 0; mode < 2; mode++)
+    copy_keys(p, mode, &keys[mode]);
+  arena_free(&a);
+}
+
+// Project 0 is in Test mode; 1 has a pool, 2 an xpub, 3 a pool without surcharges.
+void operator_add_projects(struct sim *s) {
+  struct arena a;
+  int64_t merchant;
+  arena_init(&a, ARENA_MAX);
+  if (admin_merchant_add(&s->env, &a, STR("shop@example.com"), STR("none"), &merchant) != ERR_NONE)
+    violation(s->oracle, "a merchant cannot be added");
+  for (int i = 0; i < PROJECTS; i++)
+    add_project(s, i);
+  for (int i = 0; i < PROJECTS; i++)
+    if (rng_percent(&s->rng, 50))
+      set_events(s, i);
+  for (int i = 1; i < PROJECTS; i += 2)
+    for (int64_t n = rng_between(&s->rng, 1, 3); n > 0; n--)
+      address_add(s, i, new_address(s));
+  for (int i = 1; i < PROJECTS; i++) {
+    struct o_project then = s->oracle->projects[i];
+    then.live = i < 3 || rng_percent(&s->rng, 70);
+    set(s, i, "mode", then.live ? "live" : "test", &then);
+  }
+  struct o_project *derived = &s->oracle->projects[2], capped = s->oracle->projects[3];
+  struct str xpub = str_of(xpubs[rng_below(&s->rng, sizeof xpubs / sizeof *xpubs)]);
+  if (admin_address_set_xpub(&s->env, &a, derived->id, xpub, CUSTODY_MERCHANT) != ERR_NONE)
+    violation(s->oracle, "an xpub cannot be set");
+  derived->xpub = true;
+  capped.cap = 0;
+  set(s, 3, "surcharge-cap", "0", &capped);
+  arena_free(&a);
+}

@@ -1,0 +1,61 @@
+#include "stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { COUNTERS_MAX = 1024, TEXT = 40 };
+
+struct counter {
+  char group[TEXT], name[TEXT];
+  int64_t n;
+};
+
+static struct counter counters[COUNTERS_MAX]; // a hash table
+
+static struct counter *find(const char *group, const char *name) {
+  uint32_t h = 2166136261u;
+  for (const char *p = group; *p; p++)
+    h = (h ^ (unsigned char)*p) * 16777619u;
+  for (const char *p = name; *p; p++)
+    h = (h ^ (unsigned char)*p) * 16777619u;
+  for (uint32_t i = 0; i < COUNTERS_MAX; i++) {
+    struct counter *c = &counters[(h + i) % COUNTERS_MAX];
+    if (!c->group[0] || (strcmp(c->group, group) == 0 && strcmp(c->name, name) == 0))
+      return c;
+  }
+  fprintf(stderr, "too many counters\n");
+  abort();
+}
+
+void stats_add(const char *group, const char *name, int64_t n) {
+  struct counter *c = find(group, name);
+  if (!c->group[0]) {
+    snprintf(c->group, TEXT, "%s", group);
+    snprintf(c->name, TEXT, "%s", name);
+  }
+  c->n += n;
+}
+
+int64_t stats_get(const char *group, const char *name) {
+  return find(group, name)->n;
+}
+
+static int by_name(const void *a, const void *b) {
+  const struct counter *x = *(const struct counter *const *)a, *y = *(const struct counter *const *)b;
+  int d = strcmp(x->group, y->group);
+  return d ? d : strcmp(x->name, y->name);
+}
+
+void stats_print(FILE *out) {
+  const struct counter *list[COUNTERS_MAX];
+  size_t n = 0;
+  for (int i = 0; i < COUNTERS_MAX; i++)
+    if (counters[i].group[0])
+      list[n++] = &counters[i];
+  qsort(list, n, sizeof *list, by_name);
+  for (size_t i = 0; i < n; i++) {
+    if (i == 0 || strcmp(list[i]->group, list[i - 1]->group) != 0)
+      fprintf(out, "%s%s\n", i ? "\n" : "", list[i]->group);
+    fprintf(out, "  %-36s %12lld\n", list[i]->name, (long long)list[i]->n);
+  }
+}

@@ -1,0 +1,12 @@
+// What all runs together have reached: counters by name, printed at the end and asserted.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+void stats_add(const char *group, const char *name, int64_t n);
+static inline void stats_count(const char *group, const char *name) {
+  stats_add(group, name, 1);
+}
+int64_t stats_get(const char *group, const char *name);
+void stats_print(FILE *out);

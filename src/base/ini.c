@@ -28,11 +28,18 @@ static bool is_key(struct str s) {
   return s.n > 0;
 }
 
+static bool is_text(struct str s) {
+  for (size_t i = 0; i < s.n; i++)
+    if (((unsigned char)s.p[i] < 0x20 && s.p[i] != '\t') || s.p[i] == 0x7F)
+      return false;
+  return str_is_utf8(s);
+}
+
 static const char *split(struct str line, struct str *key, struct str *value) {
   if (line.p[0] == '[')
     return "sections are not used here, only lines \"key = value\"";
-  if (memchr(line.p, 0, line.n) || !str_is_utf8(line))
-    return "this is not text in UTF-8";
+  if (!is_text(line))
+    return "this is not text in UTF-8, or has control characters";
   const char *eq = memchr(line.p, '=', line.n);
   if (!eq)
     return "expected \"key = value\"";

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
-// Random bytes are asked of the kernel this many at a time: a system call for each payment would be a measurable part of
-// its cost. What has been handed out is wiped.
+// Random bytes are asked of the kernel this many at a time: a system call for each payment would be a
+// measurable part of its cost. What has been handed out is wiped.
 enum { RANDOM_AHEAD = 1024 };
 
 static int64_t clock_us(clockid_t id) {

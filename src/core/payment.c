@@ -99,11 +99,10 @@ static bool lengthen(struct payment *p, const struct pay_policy *policy, enum pa
   return true;
 }
 
-static void complete(struct payment *p, struct str txid, int64_t block_us, bool late,
-                     struct pay_effects *fx) {
+static void complete(struct payment *p, const struct pay_transfer *t, bool late, struct pay_effects *fx) {
   change_status(p, PAY_PAID, fx, "paid");
-  p->txid = txid;
-  p->paid_us = block_us;
+  p->txid = t->txid;
+  p->paid_us = t->block_us;
   if (usdt_cmp(p->received, p->pay_amount) > 0)
     p->sub = SUB_OVERPAID;
   else
@@ -136,24 +135,24 @@ static struct usdt tolerance_for(const struct payment *p, const struct pay_polic
   return usdt_cmp(policy->tolerance, most) < 0 ? policy->tolerance : most;
 }
 
-enum err payment_transfer(struct payment *p, const struct pay_policy *policy, struct usdt value,
-                          struct str txid, int64_t block_us, struct pay_effects *fx) {
+enum err payment_transfer(struct payment *p, const struct pay_policy *policy, const struct pay_transfer *t,
+                          struct pay_effects *fx) {
   *fx = (struct pay_effects){0};
   struct usdt sum, accepted;
-  bool late = block_us >= p->expires_us;
-  if (p->status == PAY_PAID || p->status == PAY_FAILED || p->replaced_by || value.micro <= 0 ||
-      block_us >= p->quarantine_us || !usdt_add(p->received, value, &sum) ||
+  bool late = t->block_us >= p->expires_us;
+  if (p->status == PAY_PAID || p->status == PAY_FAILED || p->replaced_by || t->value.micro <= 0 ||
+      t->block_us >= p->quarantine_us || !usdt_add(p->received, t->value, &sum) ||
       !usdt_add(sum, tolerance_for(p, policy), &accepted))
     return ERR_MOVE;
   bool completes = usdt_cmp(accepted, p->pay_amount) >= 0;
-  if (!completes && value.micro < DUST_MICRO)
+  if (!completes && t->value.micro < DUST_MICRO)
     fx->event = "dust";
   else if (late && !policy->accept_late)
     to_review(p, fx);
   else {
     p->received = sum;
     if (completes)
-      complete(p, txid, block_us, late, fx);
+      complete(p, t, late, fx);
     else
       part_payment(p, policy, late, fx);
   }

@@ -91,8 +91,13 @@ void payment_release(struct payment *p);
 
 // A confirmed transfer that was matched to this payment: `value` arrived in a block of `block_us`.
 // Takes `txid` over when it completes the sum. ERR_MOVE: the payment cannot take it, it belongs into review.
-enum err payment_transfer(struct payment *p, const struct pay_policy *policy, struct usdt value,
-                          struct str txid, int64_t block_us, struct pay_effects *fx) MUST_CHECK;
+struct pay_transfer {
+  struct str txid; // absent: none
+  struct usdt value;
+  int64_t block_us;
+};
+enum err payment_transfer(struct payment *p, const struct pay_policy *policy, const struct pay_transfer *t,
+                          struct pay_effects *fx) MUST_CHECK;
 
 // The chain's time has passed the end. ERR_MOVE where it is not pending or not yet over.
 enum err payment_expire(struct payment *p, int64_t now_us, struct pay_effects *fx) MUST_CHECK;

@@ -47,8 +47,8 @@ static enum err set_amount(struct usdt *to, struct str v) {
   return usdt_parse(v, to, &scale);
 }
 
-// A small sum that may be nothing. The cap keeps the number of amounts of one address, which a full pool walks through,
-// within bounds.
+// A small sum that may be nothing. The cap keeps the number of amounts of one address, which a full pool
+// walks through, within bounds.
 static enum err set_small(struct usdt *to, struct str v) {
   struct usdt sum = {0};
   int scale;
@@ -137,36 +137,37 @@ static enum err set_support(struct project *p, struct str v) {
 }
 
 // X(name, help, how it is set): one table for project_set() and its help.
-#define SETTING_LIST(X)                                                                                       \
-  X("name", "what payers see", set_name(p, v))                                                                \
-  X("mode", "test or live", set_mode(p, v))                                                                   \
-  X("enabled", "yes or no: whether it makes new payments", set_yes_no(&p->enabled, v))                        \
-  X("website", "URL of the shop; empty: none", set_website(p, a, v))                                          \
-  X("webhook", "URL that is told of payments; empty: none", set_webhook(p, a, v, allow_http))                 \
-  X("support", "whom payers can ask: e-mail address or URL; empty: the website", set_support(p, v))           \
-  X("webhook-events", "what is told beside paid: expired, failed, underpaid, or none", set_events(p, v))      \
-  X("public-status", "yes or no: answer payment-status without a signature", set_yes_no(&p->public_status, v)) \
-  X("require-v2", "yes or no: accept only signatures of version 2", set_yes_no(&p->require_v2, v))            \
-  X("min-amount", "smallest amount of a payment", set_amount(&p->min_amount, v))                       \
-  X("max-amount", "largest amount of a payment", set_amount(&p->max_amount, v))                        \
-  X("surcharge-cap", "most that an amount is raised to tell payments apart", set_small(&p->surcharge_cap, v)) \
-  X("window", "time to pay, 5m to 24h",                                                                       \
-    set_duration(&p->policy.window_us, v, WINDOW_MIN_US, WINDOW_MAX_US))                                      \
-  X("quarantine", "how long late money still finds its payment, up to 30d",                                   \
-    set_duration(&p->policy.quarantine_us, v, 0, QUARANTINE_MAX_US))                                          \
-  X("accept-late", "yes or no: late money pays, or waits for review", set_yes_no(&p->policy.accept_late, v))  \
+#define SETTING_LIST(X)                                                                                      \
+  X("name", "what payers see", set_name(p, v))                                                               \
+  X("mode", "test or live", set_mode(p, v))                                                                  \
+  X("enabled", "yes or no: whether it makes new payments", set_yes_no(&p->enabled, v))                       \
+  X("website", "URL of the shop; empty: none", set_website(p, a, v))                                         \
+  X("webhook", "URL that is told of payments; empty: none", set_webhook(p, a, v, allow_http))                \
+  X("support", "whom payers can ask: e-mail address or URL; empty: the website", set_support(p, v))          \
+  X("webhook-events", "what is told beside paid: expired, failed, underpaid, or none", set_events(p, v))     \
+  X("public-status", "yes or no: answer payment-status without a signature",                                 \
+    set_yes_no(&p->public_status, v))                                                                        \
+  X("require-v2", "yes or no: accept only signatures of version 2", set_yes_no(&p->require_v2, v))           \
+  X("min-amount", "smallest amount of a payment", set_amount(&p->min_amount, v))                             \
+  X("max-amount", "largest amount of a payment", set_amount(&p->max_amount, v))                              \
+  X("surcharge-cap", "most that an amount is raised to tell payments apart",                                 \
+    set_small(&p->surcharge_cap, v))                                                                         \
+  X("window", "time to pay, 5m to 24h", set_duration(&p->policy.window_us, v, WINDOW_MIN_US, WINDOW_MAX_US)) \
+  X("quarantine", "how long late money still finds its payment, up to 30d",                                  \
+    set_duration(&p->policy.quarantine_us, v, 0, QUARANTINE_MAX_US))                                         \
+  X("accept-late", "yes or no: late money pays, or waits for review", set_yes_no(&p->policy.accept_late, v)) \
   X("tolerance", "an underpayment up to this still pays", set_small(&p->policy.tolerance, v))
 
 const struct project_setting project_settings[] = {
 #define X(name, help, how) {name, help},
     SETTING_LIST(X)
 #undef X
-    {0},
+        {0},
 };
 
 enum err project_set(struct project *p, struct arena *a, struct str key, struct str v, bool allow_http) {
-#define X(name, help, how)                                                                                    \
-  if (str_eqc(key, name))                                                                                     \
+#define X(name, help, how)                                                                                   \
+  if (str_eqc(key, name))                                                                                    \
     return how;
   SETTING_LIST(X)
 #undef X

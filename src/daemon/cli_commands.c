@@ -21,6 +21,8 @@ static const struct cli_option rotate_keys[] = {
     END};
 static const struct cli_option set_xpub[] = {
     {"custody", "merchant|operator", "whose wallet it is [merchant]", false}, END};
+static const struct cli_option address_list[] = {
+    {"after", "ADDRESS", "go on after this address", false}, {"limit", "N", "how many [10000]", false}, END};
 static const struct cli_option payment_list[] = {
     {"project", "APP_ID", "of one project only", false},
     {"status", "STATUS", "pending, paid, expired or failed", false},
@@ -60,7 +62,7 @@ const struct cli_command cli_commands[] = {
     {"project rotate-keys", "APP_ID", "replace a mode's keys and show the new ones, once", rotate_keys, NULL,
      run_request},
     {"address add", "APP_ID ADDRESS...", "add receiving addresses to a project", NULL, NULL, run_request},
-    {"address list", "APP_ID", "list a project's receiving addresses", NULL, NULL, run_request},
+    {"address list", "APP_ID", "list a project's receiving addresses", address_list, NULL, run_request},
     {"address remove", "APP_ID ADDRESS...", "give addresses no new payments; they stay watched", NULL, NULL,
      run_request},
     {"address release", "APP_ID ADDRESS...", "let another project have a removed address", NULL,

@@ -21,7 +21,7 @@ typedef enum err command_fn(struct call *c);
 struct str call_text(const struct call *c, const char *name); // absent where it was not given
 enum err call_number(struct call *c, const char *name, int64_t *out) MUST_CHECK; // needed
 enum err call_time(struct call *c, const char *name, int64_t fallback_us, int64_t *out) MUST_CHECK;
-enum err call_limit(struct call *c, int *out) MUST_CHECK; // "limit"
+enum err call_limit(struct call *c, int fallback, int *out) MUST_CHECK; // "limit"
 // A refusal with a sentence of its own.
 enum err call_refuse(struct call *c, enum err e, const char *param, const char *sentence) MUST_CHECK;
 

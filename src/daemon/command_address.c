@@ -40,12 +40,14 @@ enum err command_address_release(struct call *c) {
 }
 
 enum err command_address_list(struct call *c) {
+  struct address_filter f = {.after = call_text(c, "after")};
   struct address_info *list;
   int n;
-  int64_t app_id;
-  enum err e = call_number(c, "app_id", &app_id);
+  enum err e = call_number(c, "app_id", &f.app_id);
   if (!e)
-    e = admin_address_list(c->env, c->a, app_id, &list, &n);
+    e = call_limit(c, COMMAND_ROWS_MAX, &f.limit);
+  if (!e)
+    e = admin_address_list(c->env, c->a, &f, &list, &n);
   if (e)
     return e;
   jsonw_open(&c->out, '[');

@@ -64,7 +64,7 @@ enum err command_payment_list(struct call *c) {
   if (!e)
     e = call_before(c, &f.before_id);
   if (!e)
-    e = call_limit(c, &f.limit);
+    e = call_limit(c, COMMAND_ROWS_DEFAULT, &f.limit);
   if (!e)
     e = admin_payment_list(c->env, c->a, &f, &list, &n);
   if (e)

@@ -141,15 +141,29 @@ static void put_key(struct call *c, const struct key_info *k) {
   jsonw_close(&c->out, '}');
 }
 
+static void put_xpub(struct call *c, const struct xpub_info *x) {
+  jsonw_kstr(&c->out, "custody", x->custody == CUSTODY_OPERATOR ? STR("operator") : STR("merchant"));
+  jsonw_kstr(&c->out, "xpub", x->xpub);
+  jsonw_key(&c->out, "next_index");
+  if (x->xpub.p)
+    jsonw_i64(&c->out, x->next_index);
+  else
+    jsonw_null(&c->out);
+}
+
 static enum err put_project(struct call *c, const struct project *p) {
   struct key_info *keys;
+  struct xpub_info xpub;
   int n;
   enum err e = admin_project_keys(c->env, c->a, p->id, &keys, &n);
+  if (!e)
+    e = admin_xpub_find(c->env, c->a, p->id, &xpub);
   if (e)
     return e;
   jsonw_open(&c->out, '{');
   put_project_head(c, p);
   put_project_rest(c, p);
+  put_xpub(c, &xpub);
   jsonw_key(&c->out, "keys");
   jsonw_open(&c->out, '[');
   for (int i = 0; i < n; i++)
@@ -181,7 +195,7 @@ static struct str setting_name(struct arena *a, const char *key) {
 enum err command_project_set(struct call *c) {
   struct project p;
   int64_t app_id;
-  int n = 0, bad = -1;
+  int n = 0;
   const char *key;
   json_t *value;
   struct change *changes = ARENA_ARRAY(c->a, struct change, json_object_size(c->args) + 1);
@@ -194,9 +208,10 @@ enum err command_project_set(struct call *c) {
   }
   if (n == 0)
     return call_refuse(c, ERR_SETTING, NULL, "Nothing to change: name a setting, such as --mode live.");
-  e = admin_project_set(c->env, c->a, app_id, changes, n, &p, &bad);
-  if (e && bad >= 0 && bad < n)
-    c->param = changes[bad].key.p;
+  struct changes set = {.list = changes, .n = n};
+  e = admin_project_set(c->env, c->a, app_id, &set, &p);
+  if (e && set.bad >= 0 && set.bad < n)
+    c->param = changes[set.bad].key.p;
   return e ? e : put_project(c, &p);
 }
 
@@ -213,7 +228,7 @@ enum err command_project_rotate_keys(struct call *c) {
   if (!e && overlap_s > OVERLAP_MAX_S)
     e = call_refuse(c, ERR_SETTING, "overlap", "The overlap is at most 90 days, in seconds.");
   if (!e)
-    e = admin_project_rotate(c->env, c->a, app_id, mode, overlap_s * SECOND_US, &keys);
+    e = admin_project_rotate(c->env, c->a, &(struct rotation){app_id, mode, overlap_s * SECOND_US}, &keys);
   if (!e)
     put_credentials(c, &keys);
   return e;

@@ -31,7 +31,7 @@ enum err command_webhook_list(struct call *c) {
   if (!e)
     e = optional_number(c, "before", &f.before_id);
   if (!e)
-    e = call_limit(c, &f.limit);
+    e = call_limit(c, COMMAND_ROWS_DEFAULT, &f.limit);
   if (!e && f.status.p && !str_eqc(f.status, "pending") && !str_eqc(f.status, "delivered") &&
       !str_eqc(f.status, "failed"))
     e = call_refuse(c, ERR_SETTING, "status", "The status is pending, delivered or failed.");
@@ -72,7 +72,9 @@ enum err command_webhook_show(struct call *c) {
   int64_t id;
   enum err e = call_number(c, "id", &id);
   if (!e)
-    e = admin_delivery_find(c->env, c->a, id, &d, &attempts, &n);
+    e = admin_delivery_find(c->env, c->a, id, &d);
+  if (!e)
+    e = admin_delivery_attempts(c->env, c->a, id, &attempts, &n);
   if (e)
     return e;
   jsonw_open(&c->out, '{');
@@ -90,21 +92,22 @@ enum err command_webhook_show(struct call *c) {
 
 // One delivery by its number, or all of a project's from a range of time.
 enum err command_webhook_replay(struct call *c) {
-  int64_t id, app_id, from_us, to_us, n;
-  enum err e = optional_number(c, "id", &id);
+  struct replay_range r;
+  int64_t n;
+  enum err e = optional_number(c, "id", &r.id);
   if (!e)
-    e = optional_number(c, "project", &app_id);
+    e = optional_number(c, "project", &r.app_id);
   if (!e)
-    e = call_time(c, "from", 0, &from_us);
+    e = call_time(c, "from", 0, &r.from_us);
   if (!e)
-    e = call_time(c, "to", world_now(c->env->world) + 1, &to_us);
-  if (!e && (id != 0) == (app_id != 0))
+    e = call_time(c, "to", world_now(c->env->world) + 1, &r.to_us);
+  if (!e && (r.id != 0) == (r.app_id != 0))
     e = call_refuse(c, ERR_SETTING, NULL,
                     "Name one delivery by its ID, or a project with --project (--from, --to).");
-  if (!e && app_id && !call_text(c, "from").p)
+  if (!e && r.app_id && !call_text(c, "from").p)
     e = call_refuse(c, ERR_SETTING, "from", "Say from when on with --from, such as 2026-07-01T18:30:00Z.");
   if (!e)
-    e = admin_delivery_replay(c->env, c->a, id, app_id, from_us, to_us, &n);
+    e = admin_delivery_replay(c->env, c->a, &r, &n);
   if (e)
     return e;
   jsonw_open(&c->out, '{');

@@ -53,8 +53,8 @@ enum err call_time(struct call *c, const char *name, int64_t fallback_us, int64_
                      "A time is expected here, such as 2026-07-01 or 2026-07-01T18:30:00Z.");
 }
 
-enum err call_limit(struct call *c, int *out) {
-  int64_t n = COMMAND_ROWS_DEFAULT;
+enum err call_limit(struct call *c, int fallback, int *out) {
+  int64_t n = fallback;
   if (call_text(c, "limit").p) {
     enum err e = call_number(c, "limit", &n);
     if (e)

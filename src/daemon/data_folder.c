@@ -57,6 +57,19 @@ bool data_folder_note_database(struct data_folder *f, struct arena *a, struct st
   return file_put(a, inside(a, f->path, "engine"), text);
 }
 
+static struct str in_use(const struct data_folder *f, struct arena *a) {
+  return str_printf(a, "%s is in use by a server or another command", f->path);
+}
+
+// Somebody is about to make the first database here.
+static bool is_locked(const struct data_folder *f, struct arena *a) {
+  int fd = open(inside(a, f->path, "lock"), O_RDONLY | O_CLOEXEC);
+  bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (fd >= 0)
+    close(fd);
+  return locked;
+}
+
 static enum folder_state take_lock(struct data_folder *f, struct arena *a, struct str *error) {
   const char *path = inside(a, f->path, "lock");
   f->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -65,7 +78,7 @@ static enum folder_state take_lock(struct data_folder *f, struct arena *a, struc
   if (flock(f->lock, LOCK_EX | LOCK_NB) == 0)
     return FOLDER_OPEN;
   bool busy = errno == EWOULDBLOCK;
-  *error = busy ? str_printf(a, "%s is in use by a server or another command", f->path) : file_error(a, path);
+  *error = busy ? in_use(f, a) : file_error(a, path);
   data_folder_close(f);
   return busy ? FOLDER_BUSY : FOLDER_BAD;
 }
@@ -92,6 +105,10 @@ enum folder_state data_folder_open(struct data_folder *f, const struct settings 
   if (!there && access(f->restoring, F_OK) == 0) {
     *error = str_printf(a, "%s: a restore was interrupted here; run it again", f->path);
     return FOLDER_BAD;
+  }
+  if (!there && !create && is_locked(f, a)) {
+    *error = in_use(f, a);
+    return FOLDER_BUSY;
   }
   if (!there && !create) {
     *error = str_printf(a, "there is no database in %s; name its folder with --data DIR", f->path);

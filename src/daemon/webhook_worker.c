@@ -149,8 +149,7 @@ static int room(void *self, struct str name) {
 
 // Reading walks over all hosts that have something pending, so it is done only when it can bring something.
 static void read_due(struct webhook_worker *w) {
-  struct delivery *list;
-  int n;
+  struct deliveries_due due = {.room = room, .self = w, .limit = 2 * AHEAD_MAX};
   int64_t now_us = world_now(w->o.env->world);
   bool old = now_us - w->read_us >= IDLE_MS * 1000 || now_us < w->read_us || now_us >= w->next_due_us;
   if (w->taken >= AHEAD_MAX || (!old && !w->hungry && !atomic_load(&w->news)))
@@ -158,9 +157,10 @@ static void read_due(struct webhook_worker *w) {
   atomic_store(&w->news, false);
   w->hungry = false;
   w->read_us = now_us;
-  enum err e = flow_deliveries_due(w->o.env, &w->reading, room, w, 2 * AHEAD_MAX, &list, &n, &w->next_due_us);
-  for (int i = 0; e == ERR_NONE && i < n; i++)
-    queue(w, &list[i]);
+  enum err e = flow_deliveries_due(w->o.env, &w->reading, &due);
+  w->next_due_us = due.next_us;
+  for (int i = 0; e == ERR_NONE && i < due.n; i++)
+    queue(w, &due.list[i]);
   arena_reset(&w->reading);
 }
 
@@ -242,8 +242,7 @@ static void send_item(struct webhook_worker *w, struct item *i) {
   w->running++;
   i->host->running++;
   i->post = (struct post){.url = d->url, .body = d->body, .user = i, .done = posted};
-  if (signers_find(w->signers, w->o.env, d->project_id, d->is_test ? MODE_TEST : MODE_LIVE, now_us, &keys) !=
-      ERR_NONE) {
+  if (signers_find(w->signers, w->o.env, d, now_us, &keys) != ERR_NONE) {
     i->post.error = POST_STOPPED;
     posted(&i->post);
     return;

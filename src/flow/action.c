@@ -33,10 +33,10 @@ static enum err test_transfer(struct flow_action *f, struct usdt value, int64_t 
   char digits[2 * TEST_TXID_BYTES + 1];
   world_random(f->env->world, random, sizeof random);
   hex_encode(random, sizeof random, digits);
-  struct str txid = str_printf(j->arena, "test_%s", digits);
-  enum err e = payment_transfer(&f->payment, &f->project.policy, value, txid, block_us, fx);
+  const struct pay_transfer t = {str_printf(j->arena, "test_%s", digits), value, block_us};
+  enum err e = payment_transfer(&f->payment, &f->project.policy, &t, fx);
   if (e == ERR_NONE)
-    f->transfer = (struct flow_transfer){txid, value, block_us};
+    f->transfer = t;
   return e;
 }
 
@@ -76,7 +76,7 @@ static enum err apply(struct flow_action *f) {
     return ERR_NO_PAYMENT;
   if (f->moved_on)
     return ERR_MOVE;
-  f->transfer = (struct flow_transfer){0};
+  f->transfer = (struct pay_transfer){0};
   f->was = f->payment.status;
   enum err e = test_action(f, &fx);
   if (e != ERR_NONE)
@@ -153,16 +153,15 @@ struct find {
 static enum err find_step(struct job *j) {
   struct find *f = (struct find *)j;
   if (j->round == 0) {
-    JOB_OP(j, Q_PAYMENT_BY_ID, v_int(f->row));
-  } else if (j->round == 1) {
-    if (job_rows(j, 0)->n == 0)
-      return ERR_NO_PAYMENT;
-    row_to_payment(f->env, rows_at(job_rows(j, 0), 0), f->payment);
-    if (f->project)
-      JOB_OP(j, Q_PROJECT_BY_ID, v_int(f->payment->project_id));
-  } else {
-    row_to_project(rows_at(job_rows(j, 0), 0), f->project);
+    JOB_OP(j, f->project ? Q_PAYMENT_AND_PROJECT : Q_PAYMENT_BY_ID, v_int(f->row));
+    return ERR_NONE;
   }
+  if (job_rows(j, 0)->n == 0)
+    return ERR_NO_PAYMENT;
+  const struct val *v = rows_at(job_rows(j, 0), 0);
+  row_to_payment(f->env, v, f->payment);
+  if (f->project)
+    row_to_project(v + PAYMENT_COLS_N, f->project);
   return ERR_NONE;
 }
 

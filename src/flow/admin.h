@@ -1,5 +1,5 @@
-// Use cases of the operator: merchants, projects, keys, addresses, lists. Blocking calls; texts belong to the arena.
-// Each returns an error of core/err.h; lists are given as arrays in the arena.
+// Use cases of the operator: merchants, projects, keys, addresses, lists. Blocking calls; texts belong to the
+// arena. Each returns an error of core/err.h; lists are given as arrays in the arena.
 #pragma once
 #include "core/project.h"
 #include "flow/env.h"
@@ -17,17 +17,22 @@ struct project_new {
   struct str merchant; // e-mail address
   struct str name, website, webhook;
 };
-enum err admin_project_add(struct env *env, struct arena *a, const struct project_new *in, struct project *out,
-                           struct credentials keys[2]);
+enum err admin_project_add(struct env *env, struct arena *a, const struct project_new *in,
+                           struct project *out, struct credentials keys[2]);
 enum err admin_project_list(struct env *env, struct arena *a, struct project **out, int *n);
 enum err admin_project_find(struct env *env, struct arena *a, int64_t app_id, struct project *out);
 
 struct change {
   struct str key, value;
 };
+struct changes {
+  const struct change *list;
+  int n;
+  int bad; // which one was refused; -1: none
+};
 // All or nothing. `*bad` names the change that was refused.
-enum err admin_project_set(struct env *env, struct arena *a, int64_t app_id, const struct change *changes, int n,
-                           struct project *out, int *bad);
+enum err admin_project_set(struct env *env, struct arena *a, int64_t app_id, struct changes *changes,
+                           struct project *out);
 
 // Masked keys in force, for `project show`: tail of the api key, when made, when it ends (0: not).
 struct key_info {
@@ -36,7 +41,12 @@ struct key_info {
   int64_t created_us, expires_us, used_us; // used_us: first request signed with it; 0: none yet
 };
 enum err admin_project_keys(struct env *env, struct arena *a, int64_t app_id, struct key_info **out, int *n);
-enum err admin_project_rotate(struct env *env, struct arena *a, int64_t app_id, int mode, int64_t overlap_us,
+struct rotation {
+  int64_t app_id;
+  int mode;
+  int64_t overlap_us; // how long the old keys go on working
+};
+enum err admin_project_rotate(struct env *env, struct arena *a, const struct rotation *in,
                               struct credentials *out);
 
 struct address_info {
@@ -46,12 +56,24 @@ struct address_info {
   int64_t reserved; // open reservations on it
 };
 enum err admin_address_add(struct env *env, struct arena *a, int64_t app_id, struct str address);
-// The first POOL_ADDRESSES_MAX of them, derived ones included.
-enum err admin_address_list(struct env *env, struct arena *a, int64_t app_id, struct address_info **out, int *n);
+struct address_filter {
+  int64_t app_id;
+  struct str after; // go on after this address; absent: from the beginning
+  int limit;
+};
+enum err admin_address_list(struct env *env, struct arena *a, const struct address_filter *filter,
+                            struct address_info **out, int *n);
 enum err admin_address_remove(struct env *env, struct arena *a, int64_t app_id, struct str address);
 // Gives up the claim of a removed address on which nothing is reserved any more.
 enum err admin_address_release(struct env *env, struct arena *a, int64_t app_id, struct str address);
-enum err admin_address_set_xpub(struct env *env, struct arena *a, int64_t app_id, struct str xpub, enum custody custody);
+enum err admin_address_set_xpub(struct env *env, struct arena *a, int64_t app_id, struct str xpub,
+                                enum custody custody);
+struct xpub_info {
+  struct str xpub;      // absent: the project has none, its addresses are the merchant's list
+  enum custody custody; // of all its addresses
+  int64_t next_index;
+};
+enum err admin_xpub_find(struct env *env, struct arena *a, int64_t app_id, struct xpub_info *out);
 
 struct payment_filter {
   int64_t app_id;    // 0: all
@@ -59,14 +81,15 @@ struct payment_filter {
   int64_t before_id; // row to go on from, 0: newest
   int limit;
 };
-enum err admin_payment_list(struct env *env, struct arena *a, const struct payment_filter *filter, struct payment **out,
-                            int *n);
+enum err admin_payment_list(struct env *env, struct arena *a, const struct payment_filter *filter,
+                            struct payment **out, int *n);
 
 struct payment_event {
   int64_t at_us;
   struct str kind, detail;
 };
-enum err admin_payment_events(struct env *env, struct arena *a, const struct payment *p, struct payment_event **out, int *n);
+enum err admin_payment_events(struct env *env, struct arena *a, const struct payment *p,
+                              struct payment_event **out, int *n);
 
 struct delivery_info {
   int64_t id, payment_id, app_id;
@@ -89,11 +112,20 @@ struct delivery_filter {
 };
 enum err admin_delivery_list(struct env *env, struct arena *a, const struct delivery_filter *filter,
                              struct delivery_info **out, int *n);
-enum err admin_delivery_find(struct env *env, struct arena *a, int64_t id, struct delivery_info *out,
-                             struct attempt_info **attempts, int *n);
-// Sends stored rows again: one, or (id 0) all of a project created in [from_us, to_us). The same webhook-id and body.
-enum err admin_delivery_replay(struct env *env, struct arena *a, int64_t id, int64_t app_id, int64_t from_us, int64_t to_us,
+enum err admin_delivery_find(struct env *env, struct arena *a, int64_t id, struct delivery_info *out);
+enum err admin_delivery_attempts(struct env *env, struct arena *a, int64_t id, struct attempt_info **out,
+                                 int *n);
+// Sends stored rows again: one, or (id 0) all of a project created in [from_us, to_us). The same webhook-id
+// and body.
+struct replay_range {
+  int64_t id;             // one delivery, or 0 and
+  int64_t app_id;         // those of a project
+  int64_t from_us, to_us; // created in [from_us, to_us)
+};
+enum err admin_delivery_replay(struct env *env, struct arena *a, const struct replay_range *range,
                                int64_t *n);
 
-// After a restore: payments skip ahead by `rows` numbers, derived addresses by `addresses`; gives the next address index.
-enum err admin_skip_ahead(struct env *env, struct arena *a, int64_t rows, int64_t addresses, int64_t *next_index);
+// After a restore: payments skip ahead by `rows` numbers, derived addresses by `addresses`; gives the next
+// address index.
+enum err admin_skip_ahead(struct env *env, struct arena *a, int64_t rows, int64_t addresses,
+                          int64_t *next_index);

@@ -125,21 +125,35 @@ enum err admin_address_release(struct env *env, struct arena *a, int64_t app_id,
   return address_call(env, a, app_id, address, release_step);
 }
 
+struct list_addresses {
+  struct job job;
+  const struct address_filter *filter;
+};
+
 static enum err list_step(struct job *j) {
-  struct address_job *f = (struct address_job *)j;
+  const struct address_filter *f = ((struct list_addresses *)j)->filter;
   if (j->round == 0) {
-    JOB_OP(j, Q_PROJECT_BY_ID, v_int(f->project_id));
-    JOB_OP(j, Q_ADDRESS_LIST, v_int(f->project_id), v_int(POOL_ADDRESSES_MAX));
+    JOB_OP(j, Q_PROJECT_BY_ID, v_int(f->app_id));
+    JOB_OP(j, Q_ADDRESS_BY_TEXT, v_text(f->after));
+  } else if (j->round == 1) {
+    const struct rows *after = job_rows(j, 1);
+    if (job_rows(j, 0)->n == 0)
+      return ERR_NO_PROJECT;
+    if (f->after.p && (after->n == 0 || rows_at(after, 0)[1].i != f->app_id))
+      return ERR_NO_ADDRESS;
+    JOB_OP(j, Q_ADDRESS_LIST, v_int(f->app_id), v_int(f->after.p ? rows_at(after, 0)[0].i : 0),
+           v_int(f->limit));
   }
-  return j->round == 1 && job_rows(j, 0)->n == 0 ? ERR_NO_PROJECT : ERR_NONE;
+  return ERR_NONE;
 }
 
-enum err admin_address_list(struct env *env, struct arena *a, int64_t app_id, struct address_info **out, int *n) {
-  struct address_job f = {.job = {.step = list_step, .arena = a}, .env = env, .project_id = app_id};
+enum err admin_address_list(struct env *env, struct arena *a, const struct address_filter *filter,
+                            struct address_info **out, int *n) {
+  struct list_addresses f = {.job = {.step = list_step, .arena = a}, .filter = filter};
   enum err e = store_read(env->store, &f.job);
   if (e != ERR_NONE)
     return e;
-  const struct rows *rows = job_rows(&f.job, 1);
+  const struct rows *rows = job_rows(&f.job, 0);
   *n = rows->n;
   *out = ARENA_ARRAY(a, struct address_info, rows->n);
   for (int i = 0; i < rows->n; i++) {
@@ -147,6 +161,30 @@ enum err admin_address_list(struct env *env, struct arena *a, int64_t app_id, st
     (*out)[i] = (struct address_info){v[1].s, v[2].type == VAL_NULL ? -1 : v[2].i, v[3].i != 0, v[4].i};
   }
   return ERR_NONE;
+}
+
+struct find_xpub {
+  struct job job;
+  int64_t project_id;
+  struct xpub_info *out;
+};
+
+static enum err find_xpub_step(struct job *j) {
+  struct find_xpub *f = (struct find_xpub *)j;
+  if (j->round == 0) {
+    JOB_OP(j, Q_XPUB_ACTIVE, v_int(f->project_id));
+  } else if (job_rows(j, 0)->n) {
+    const struct val *v = rows_at(job_rows(j, 0), 0);
+    *f->out =
+        (struct xpub_info){v[1].s, v[2].i == CUSTODY_OPERATOR ? CUSTODY_OPERATOR : CUSTODY_MERCHANT, v[3].i};
+  }
+  return ERR_NONE;
+}
+
+enum err admin_xpub_find(struct env *env, struct arena *a, int64_t app_id, struct xpub_info *out) {
+  struct find_xpub f = {.job = {.step = find_xpub_step, .arena = a}, .project_id = app_id, .out = out};
+  *out = (struct xpub_info){.custody = CUSTODY_MERCHANT};
+  return store_read(env->store, &f.job);
 }
 
 struct set_xpub {
@@ -157,8 +195,8 @@ struct set_xpub {
   enum custody custody;
 };
 
-// Round 2: the same key again takes up where it stopped; one of another project is refused; operator custody and a list
-// of the merchant's own addresses exclude each other.
+// Round 2: the same key again takes up where it stopped; one of another project is refused; operator custody
+// and a list of the merchant's own addresses exclude each other.
 static enum err place_xpub(struct set_xpub *f) {
   struct job *j = &f->job;
   const struct rows *known = job_rows(j, 0), *pool = job_rows(j, 1), *active = job_rows(j, 2);
@@ -166,7 +204,8 @@ static enum err place_xpub(struct set_xpub *f) {
     return ERR_XPUB_TAKEN;
   if (pool->n && f->custody == CUSTODY_OPERATOR)
     return ERR_CUSTODY;
-  if (active->n && rows_at(active, 0)[2].i != (int64_t)f->custody && (!known->n || rows_at(known, 0)[0].i != rows_at(active, 0)[0].i))
+  if (active->n && rows_at(active, 0)[2].i != (int64_t)f->custody &&
+      (!known->n || rows_at(known, 0)[0].i != rows_at(active, 0)[0].i))
     return ERR_CUSTODY;
   JOB_OP(j, Q_XPUB_DEACTIVATE, v_int(f->project_id));
   if (known->n)
@@ -196,7 +235,8 @@ static enum err set_xpub_step(struct job *j) {
   }
 }
 
-enum err admin_address_set_xpub(struct env *env, struct arena *a, int64_t app_id, struct str xpub, enum custody custody) {
+enum err admin_address_set_xpub(struct env *env, struct arena *a, int64_t app_id, struct str xpub,
+                                enum custody custody) {
   struct xpub parsed;
   switch (bip32_parse(xpub, &parsed)) {
   case BIP32_OK:
@@ -236,7 +276,8 @@ static enum err skip_step(struct job *j) {
   return ERR_NONE;
 }
 
-enum err admin_skip_ahead(struct env *env, struct arena *a, int64_t rows, int64_t addresses, int64_t *next_index) {
+enum err admin_skip_ahead(struct env *env, struct arena *a, int64_t rows, int64_t addresses,
+                          int64_t *next_index) {
   struct skip f = {.job = {.step = skip_step, .arena = a}, .rows = rows, .addresses = addresses};
   enum err e = store_call(env->store, &f.job);
   *next_index = f.next_index;

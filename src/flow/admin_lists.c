@@ -105,52 +105,54 @@ enum err admin_delivery_list(struct env *env, struct arena *a, const struct deli
   return ERR_NONE;
 }
 
-enum err admin_delivery_find(struct env *env, struct arena *a, int64_t id, struct delivery_info *out,
-                             struct attempt_info **attempts, int *n) {
+enum err admin_delivery_find(struct env *env, struct arena *a, int64_t id, struct delivery_info *out) {
   struct read_one f = {.query = Q_DELIVERY_BY_ID, .n = 1, .params = {v_int(id)}};
-  struct read_one g = {.query = Q_ATTEMPT_LIST, .n = 1, .params = {v_int(id)}};
   enum err e = read_one(env, &f, a);
-  if (e == ERR_NONE && job_rows(&f.job, 0)->n == 0)
-    e = ERR_NO_DELIVERY;
-  if (e == ERR_NONE)
-    e = read_one(env, &g, a);
   if (e != ERR_NONE)
     return e;
+  if (job_rows(&f.job, 0)->n == 0)
+    return ERR_NO_DELIVERY;
   row_to_info(env, rows_at(job_rows(&f.job, 0), 0), out);
-  *n = job_rows(&g.job, 0)->n;
-  *attempts = ARENA_ARRAY(a, struct attempt_info, *n);
+  return ERR_NONE;
+}
+
+enum err admin_delivery_attempts(struct env *env, struct arena *a, int64_t id, struct attempt_info **out,
+                                 int *n) {
+  struct read_one f = {.query = Q_ATTEMPT_LIST, .n = 1, .params = {v_int(id)}};
+  enum err e = read_one(env, &f, a);
+  if (e != ERR_NONE)
+    return e;
+  *n = job_rows(&f.job, 0)->n;
+  *out = ARENA_ARRAY(a, struct attempt_info, *n);
   for (int i = 0; i < *n; i++) {
-    const struct val *v = rows_at(job_rows(&g.job, 0), i);
-    (*attempts)[i] = (struct attempt_info){(int)v[0].i, v[1].i, v[2].i, (int)v[3].i, v[4].s, v[5].s};
+    const struct val *v = rows_at(job_rows(&f.job, 0), i);
+    (*out)[i] = (struct attempt_info){(int)v[0].i, v[1].i, v[2].i, (int)v[3].i, v[4].s, v[5].s};
   }
   return ERR_NONE;
 }
 
 struct replay {
   struct job job;
-  int64_t id, app_id, from_us, to_us, now_us, n;
+  struct replay_range range;
+  int64_t now_us, n;
 };
 
 static enum err replay_step(struct job *j) {
   struct replay *f = (struct replay *)j;
-  if (j->round == 0 && f->id)
-    JOB_OP(j, Q_DELIVERY_REPLAY, v_int(f->id), v_int(f->now_us));
+  if (j->round == 0 && f->range.id)
+    JOB_OP(j, Q_DELIVERY_REPLAY, v_int(f->range.id), v_int(f->now_us));
   else if (j->round == 0)
-    JOB_OP(j, Q_DELIVERY_REPLAY_RANGE, v_int(f->app_id), v_int(f->now_us), v_int(f->from_us),
-           v_int(f->to_us));
+    JOB_OP(j, Q_DELIVERY_REPLAY_RANGE, v_int(f->range.app_id), v_int(f->now_us), v_int(f->range.from_us),
+           v_int(f->range.to_us));
   else
     f->n = job_rows(j, 0)->n;
-  return j->round == 1 && f->id && f->n == 0 ? ERR_NO_DELIVERY : ERR_NONE;
+  return j->round == 1 && f->range.id && f->n == 0 ? ERR_NO_DELIVERY : ERR_NONE;
 }
 
-enum err admin_delivery_replay(struct env *env, struct arena *a, int64_t id, int64_t app_id, int64_t from_us,
-                               int64_t to_us, int64_t *n) {
-  struct replay f = {.job = {.step = replay_step, .arena = a},
-                     .id = id,
-                     .app_id = app_id,
-                     .from_us = from_us,
-                     .to_us = to_us,
-                     .now_us = world_now(env->world)};
+enum err admin_delivery_replay(struct env *env, struct arena *a, const struct replay_range *range,
+                               int64_t *n) {
+  struct replay f = {
+      .job = {.step = replay_step, .arena = a}, .range = *range, .now_us = world_now(env->world)};
   enum err e = store_call(env->store, &f.job);
   *n = f.n;
   return e;

@@ -273,16 +273,16 @@ static enum err project_change_step(struct job *j) {
   }
 }
 
-enum err admin_project_set(struct env *env, struct arena *a, int64_t app_id, const struct change *changes,
-                           int n, struct project *out, int *bad) {
+enum err admin_project_set(struct env *env, struct arena *a, int64_t app_id, struct changes *changes,
+                           struct project *out) {
   struct project_change f = {.job = {.step = project_change_step, .committed = forget_keys, .arena = a},
                              .env = env,
                              .id = app_id,
-                             .changes = changes,
-                             .n = n,
+                             .changes = changes->list,
+                             .n = changes->n,
                              .bad = -1};
   enum err e = store_call(env->store, &f.job);
-  *bad = f.bad;
+  changes->bad = f.bad;
   *out = f.project;
   return e;
 }
@@ -341,13 +341,13 @@ static enum err rotate_step(struct job *j) {
   return ERR_NONE;
 }
 
-enum err admin_project_rotate(struct env *env, struct arena *a, int64_t app_id, int mode, int64_t overlap_us,
+enum err admin_project_rotate(struct env *env, struct arena *a, const struct rotation *in,
                               struct credentials *out) {
   struct rotate f = {.job = {.step = rotate_step, .committed = forget_keys, .arena = a},
                      .env = env,
-                     .id = app_id,
-                     .until_us = world_now(env->world) + overlap_us,
-                     .mode = mode,
+                     .id = in->app_id,
+                     .until_us = world_now(env->world) + in->overlap_us,
+                     .mode = in->mode,
                      .out = out};
   return store_call(env->store, &f.job);
 }

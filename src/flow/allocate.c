@@ -80,7 +80,7 @@ static enum err source(struct allocation *al, struct job *j, struct env *env, co
 
 // An address that somebody has claimed already is skipped; it is never given to a second order either way.
 static enum err derived(struct allocation *al, struct job *j, const struct project *project,
-                        struct usdt amount, bool *finished) {
+                        struct usdt amount) {
   const struct rows *added = job_rows(j, 0);
   if (added->n == 0) {
     al->xpub_index++;
@@ -89,27 +89,27 @@ static enum err derived(struct allocation *al, struct job *j, const struct proje
   al->address_id = rows_at(added, 0)[0].i;
   al->address = al->candidate;
   al->pay_amount = amount;
-  al->derived = *finished = true;
+  al->derived = al->finished = true;
   JOB_OP(j, Q_XPUB_ADVANCE, v_int(al->xpub_row), v_int(al->xpub_index + 1));
   return ERR_NONE;
 }
 
 static enum err looked(struct allocation *al, struct job *j, struct env *env, const struct project *project,
-                       struct usdt amount, bool *finished) {
+                       struct usdt amount) {
   for (int i = 0; i < al->n_slots; i++) {
     const struct slot *s = &al->slots[i];
     if (job_rows(j, i)->n)
       continue;
-    if (*finished) { // not needed now, free for the next
+    if (al->finished) { // not needed now, free for the next
       pools_released(env->pools, project, s->address_id, s->pay_amount);
       continue;
     }
     al->address_id = s->address_id;
     al->address = str_copy(j->arena, s->address);
     al->pay_amount = s->pay_amount;
-    *finished = true;
+    al->finished = true;
   }
-  if (*finished) {
+  if (al->finished) {
     pools_found(env->pools, project, amount);
     return ERR_NONE;
   }
@@ -117,8 +117,8 @@ static enum err looked(struct allocation *al, struct job *j, struct env *env, co
 }
 
 enum err allocation_step(struct allocation *al, struct job *j, struct env *env, const struct project *project,
-                         struct usdt amount, bool *finished) {
-  *finished = false;
+                         struct usdt amount) {
+  al->finished = false;
   switch ((enum stage)al->stage) {
   case START:
     al->stage = SOURCE;
@@ -127,7 +127,7 @@ enum err allocation_step(struct allocation *al, struct job *j, struct env *env, 
   case SOURCE:
     return source(al, j, env, project, amount);
   case DERIVED:
-    return derived(al, j, project, amount, finished);
+    return derived(al, j, project, amount);
   case POOL:
     if (job_rows(j, 0)->n == 0) // not remembered: the next one must hear the same
       return ERR_NO_ADDRESSES;
@@ -137,7 +137,7 @@ enum err allocation_step(struct allocation *al, struct job *j, struct env *env, 
     pools_begin(env->pools, project->id, amount, rows_at(job_rows(j, 0), 0)[0].i);
     return look(al, j, env, project, amount);
   case LOOKED:
-    return looked(al, j, env, project, amount, finished);
+    return looked(al, j, env, project, amount);
   }
   BUG("unknown stage");
 }

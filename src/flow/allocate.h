@@ -15,12 +15,13 @@ struct allocation {
   struct slot *slots; // candidates of this round
   int n_slots;
   // result
+  bool finished;
   bool derived; // then the first statement of the last round must have given a row
   int64_t address_id;
   struct str address;
   struct usdt pay_amount;
 };
 
-// ERR_NONE with *finished: the result is there. ERR_NO_ADDRESSES, ERR_NO_ADDRESS_FREE.
+// ERR_NONE with `finished`: the result is there. ERR_NO_ADDRESSES, ERR_NO_ADDRESS_FREE.
 enum err allocation_step(struct allocation *al, struct job *j, struct env *env, const struct project *project,
-                         struct usdt amount, bool *finished) MUST_CHECK;
+                         struct usdt amount) MUST_CHECK;

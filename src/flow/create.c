@@ -92,10 +92,9 @@ static void add_payment(struct flow_create *f) {
 }
 
 static enum err allocate(struct flow_create *f) {
-  bool finished;
   struct allocation *al = f->allocation;
-  enum err e = allocation_step(al, &f->job, f->env, f->project, f->request.amount, &finished);
-  if (e != ERR_NONE || !finished)
+  enum err e = allocation_step(al, &f->job, f->env, f->project, f->request.amount);
+  if (e != ERR_NONE || !al->finished)
     return e;
   f->payment.address_id = al->address_id;
   f->payment.address = al->address;

@@ -51,12 +51,6 @@ enum payment_action {
 bool payment_action_parse(struct str name,
                           enum payment_action *out); // "pay", "underpay", … of POST /pay/test
 
-struct flow_transfer {
-  struct str txid; // absent: none
-  struct usdt value;
-  int64_t block_us;
-};
-
 struct flow_action {
   struct job job;
   struct env *env;
@@ -72,7 +66,7 @@ struct flow_action {
   bool found, applied;
   bool moved_on; // the order has another amount now
   enum pay_status was;
-  struct flow_transfer transfer;
+  struct pay_transfer transfer; // txid absent: none
 };
 // Results: ERR_NO_PAYMENT, also for a test action on what is not a test payment of a project in Test mode;
 // ERR_MOVE.

@@ -238,7 +238,8 @@ static void offer_again(struct pool *pool, struct hint *h, int64_t slot, int ind
   heap_push(h, (struct freed){slot, h->turns++, index});
 }
 
-void pools_released(struct pools *p, const struct project *project, int64_t address_id, struct usdt pay_amount) {
+void pools_released(struct pools *p, const struct project *project, int64_t address_id,
+                    struct usdt pay_amount) {
   struct pool *pool = find(p, project->id);
   int index = 0;
   while (pool && index < pool->n && pool->ids[index] != address_id)

@@ -1,8 +1,9 @@
-// Where to look next for a free (address, amount) of a project's address list: hints in memory, the rows are the truth.
+// Where to look next for a free (address, amount) of a project's address list: hints in memory, the rows are
+// the truth.
 //
-// A hint walks through the project's addresses at the plain amount (least recently released first), then through the
-// surcharges; what is released goes to the front again. A wrong hint costs a look-up, never a double reservation.
-// Used on the writer's thread only.
+// A hint walks through the project's addresses at the plain amount (least recently released first), then
+// through the surcharges; what is released goes to the front again. A wrong hint costs a look-up, never two
+// reservations of one. Used on the writer's thread only.
 #pragma once
 #include "core/project.h"
 #include "store/job.h"
@@ -26,22 +27,24 @@ bool pools_known(const struct pools *p, int64_t project_id);
 void pools_load(struct pools *p, int64_t project_id, const struct rows *addresses);
 void pools_forget(struct pools *p, int64_t project_id); // the list has changed
 
-// Has this amount no hint yet? Then say how many pairs are reserved from it up to the cap: below a bound all are looked at
-// again from the start, so that gaps are found; with more of them the walk through the surcharges begins behind as many.
+// Has this amount no hint yet? Then say how many pairs are reserved from it up to the cap: below a bound all
+// are looked at again from the start, so that gaps are found; with more of them the walk through the
+// surcharges begins behind as many.
 bool pools_cold(const struct pools *p, int64_t project_id, struct usdt amount);
 void pools_begin(struct pools *p, int64_t project_id, struct usdt amount, int64_t reserved);
 
 // The parsed xpub of this row; parsing costs more than deriving an address from it.
 const struct xpub *pools_xpub(struct pools *p, int64_t row, struct str text);
 
-// The next candidate for a payment of `amount`, to be checked against the rows; false: all have been tried. Calling it
-// again gives the one after.
+// The next candidate for a payment of `amount`, to be checked against the rows; false: all have been tried.
+// Calling it again gives the one after.
 bool pools_next(struct pools *p, const struct project *project, struct usdt amount, struct slot *out);
 
-// Starts from the beginning: a walk may have missed what a rolled back batch gave up. false: it has done so already and
-// nothing was found or released since, so all are taken.
+// Starts from the beginning: a walk may have missed what a rolled back batch gave up. false: it has done so
+// already and nothing was found or released since, so all are taken.
 bool pools_rewind(struct pools *p, const struct project *project, struct usdt amount);
 void pools_found(struct pools *p, const struct project *project, struct usdt amount);
 
 // This pair is free again.
-void pools_released(struct pools *p, const struct project *project, int64_t address_id, struct usdt pay_amount);
+void pools_released(struct pools *p, const struct project *project, int64_t address_id,
+                    struct usdt pay_amount);

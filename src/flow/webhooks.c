@@ -1,6 +1,7 @@
 #include "flow/webhooks.h"
 #include "base/bug.h"
 #include "base/log.h"
+#include "flow/admin.h"
 #include "flow/keys.h"
 
 #include <stdlib.h>
@@ -85,19 +86,18 @@ static enum err due_step(struct job *j) {
   return ERR_NONE;
 }
 
-enum err flow_deliveries_due(struct env *env, struct arena *a, deliveries_room *room, void *self, int limit,
-                             struct delivery **out, int *n, int64_t *next_us) {
+enum err flow_deliveries_due(struct env *env, struct arena *a, struct deliveries_due *due) {
   struct due d = {.job = {.step = due_step, .arena = a},
                   .now_us = world_now(env->world),
                   .next_us = INT64_MAX,
-                  .room = room,
-                  .self = self,
-                  .limit = limit,
-                  .list = ARENA_ARRAY(a, struct delivery, limit)};
+                  .room = due->room,
+                  .self = due->self,
+                  .limit = due->limit,
+                  .list = ARENA_ARRAY(a, struct delivery, due->limit)};
   enum err e = store_read(env->store, &d.job);
-  *out = d.list;
-  *n = d.n;
-  *next_us = d.next_us;
+  due->list = d.list;
+  due->n = d.n;
+  due->next_us = d.next_us;
   return e;
 }
 
@@ -174,25 +174,42 @@ static const struct hmac_key *open_webhook_key(struct env *env, struct arena *a,
   return key;
 }
 
-// X-Signature: the old secret until a request signed with the new one has been seen or the overlap has ended;
-// webhook-signature: the new and the old one, newest first (spec "rotation").
-static bool fill(struct signer *s, struct env *env, struct arena *a, const struct rows *rows) {
-  int newest = rows->n - 1, oldest = newest > 0 ? newest - 1 : newest;
-  const struct val *v = rows_at(rows, newest);
-  const struct val *old = rows_at(rows, oldest);
-  s->until_us = old[CRED_EXPIRES].i ? old[CRED_EXPIRES].i : INT64_MAX;
-  s->keys.api = open_api_key(env, a, s, (v[CRED_USED].i ? v : old)[CRED_SECRET].s);
-  for (int i = newest; i >= oldest; i--) {
-    const struct hmac_key *key = open_webhook_key(env, a, s, rows_at(rows, i)[CRED_WEBHOOK].s);
-    if (!key)
-      return false;
-    s->keys.standard[s->keys.standard_n++] = key;
-  }
-  return s->keys.api != NULL;
+// X-Signature: the newest secret that a request has been signed with; none of them: the oldest in force (spec
+// "rotation": the old one until the new one has been seen or the overlap has ended).
+static int signing_row(const struct rows *rows) {
+  for (int i = rows->n - 1; i > 0; i--)
+    if (rows_at(rows, i)[CRED_USED].i)
+      return i;
+  return 0;
 }
 
-enum err signers_find(struct signers *list, struct env *env, int64_t project_id, int mode, int64_t now_us,
+static bool add_webhook_key(struct signer *s, struct env *env, struct arena *a, const struct val *v) {
+  const struct hmac_key *key = open_webhook_key(env, a, s, v[CRED_WEBHOOK].s);
+  if (key)
+    s->keys.standard[s->keys.standard_n++] = key;
+  return key != NULL;
+}
+
+// webhook-signature carries the newest secret and beside it the one that X-Signature uses, or else the one
+// before.
+static bool fill(struct signer *s, struct env *env, struct arena *a, const struct rows *rows) {
+  int newest = rows->n - 1, signs = signing_row(rows);
+  int second = signs < newest ? signs : newest - 1;
+  s->until_us = INT64_MAX;
+  for (int i = 0; i < rows->n; i++) {
+    int64_t ends_us = rows_at(rows, i)[CRED_EXPIRES].i;
+    if (ends_us && ends_us < s->until_us)
+      s->until_us = ends_us;
+  }
+  s->keys.api = open_api_key(env, a, s, rows_at(rows, signs)[CRED_SECRET].s);
+  return s->keys.api && add_webhook_key(s, env, a, rows_at(rows, newest)) &&
+         (second < 0 || add_webhook_key(s, env, a, rows_at(rows, second)));
+}
+
+enum err signers_find(struct signers *list, struct env *env, const struct delivery *d, int64_t now_us,
                       struct webhook_signers *out) {
+  int64_t project_id = d->project_id;
+  int mode = d->is_test ? MODE_TEST : MODE_LIVE;
   struct signer *s = &list->list[(uint64_t)(project_id * 2 + mode) % SIGNERS_MAX];
   int64_t generation = key_cache_generation(env->keys);
   bool fits = s->keys.api && s->project_id == project_id && s->mode == mode && s->generation == generation &&

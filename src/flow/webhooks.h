@@ -20,11 +20,19 @@ enum delivery_status { DELIVERY_PENDING = 0, DELIVERY_DONE = 1, DELIVERY_FAILED 
 // How many more may be taken for this host now.
 typedef int deliveries_room(void *self, struct str host);
 
-// The deliveries that are due, at most `room` for each host and `limit` in all, fair between hosts.
-// `*next_us` is when the next one becomes due (INT64_MAX: none waits). What is under way already is given
-// again: the caller skips it, and counts it in `room`.
-enum err flow_deliveries_due(struct env *env, struct arena *a, deliveries_room *room, void *self, int limit,
-                             struct delivery **out, int *n, int64_t *next_us);
+struct deliveries_due {
+  // input
+  deliveries_room *room;
+  void *self;
+  int limit;
+  // result
+  struct delivery *list;
+  int n;
+  int64_t next_us; // when the next one becomes due; INT64_MAX: none waits
+};
+// The deliveries that are due, at most `room` for each host and `limit` in all, fair between hosts. What is
+// under way already is given again: the caller skips it, and counts it in `room`.
+enum err flow_deliveries_due(struct env *env, struct arena *a, struct deliveries_due *due) MUST_CHECK;
 
 // How many deliveries wait, and when the oldest of them was made (0: none waits).
 enum err flow_deliveries_waiting(struct env *env, struct arena *a, int64_t *n, int64_t *oldest_us) MUST_CHECK;
@@ -34,8 +42,8 @@ struct signers;
 struct signers *signers_new(void);
 void signers_free(struct signers *s);
 
-// The keys for a project's mode at `now_us`. ERR_STORE when they cannot be read or opened.
-enum err signers_find(struct signers *s, struct env *env, int64_t project_id, int mode, int64_t now_us,
+// The keys for a delivery's project and mode at `now_us`. ERR_STORE when they cannot be read or opened.
+enum err signers_find(struct signers *s, struct env *env, const struct delivery *d, int64_t now_us,
                       struct webhook_signers *out);
 
 struct flow_settle {

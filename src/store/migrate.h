@@ -6,6 +6,6 @@
 #include "base/embedded.h"
 #include "store/sqlite.h"
 
-// Brings the database at `path` up to date with these migrations (sql_files); before an upgrade of an existing one a copy is made at
-// PATH.before-N. false: error says why and nothing was changed.
+// Brings the database at `path` up to date with these migrations (sql_files); before an upgrade of an
+// existing one a copy is made at PATH.before-N. false: error says why and nothing was changed.
 bool migrate(struct db *db, const char *path, const struct embedded *files, char *error, size_t error_size);

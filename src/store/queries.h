@@ -1,190 +1,202 @@
-// Every statement of the program, in one list. One text serves both engines: parameters are $1, $2 … in order.
-// What a statement may not do: now(), random(), floating point, "::", ON CONFLICT without naming its target.
-// Two endings have a meaning of their own, for at most one row: "RETURNING id" of an INSERT gives the new row's number,
-// "RETURNING 1" says whether a row was changed.
+// Every statement of the program, in one list. One text serves both engines: parameters are $1, $2 … in
+// order. What a statement may not do: now(), random(), floating point, "::", ON CONFLICT without naming its
+// target. Two endings have a meaning of their own, for at most one row: "RETURNING id" of an INSERT gives the
+// new row's number, "RETURNING 1" says whether a row was changed.
 #pragma once
 #include <stdbool.h>
 
-#define PROJECT_COLS                                                                                          \
-  "id, merchant_id, name, live, enabled, website, website_host, webhook_url, support, events, public_status, " \
-  "require_v2, min_amount, max_amount, surcharge_cap, window_us, quarantine_us, accept_late, tolerance, "       \
+#define PROJECT_COLS                                                                                         \
+  "id, merchant_id, name, live, enabled, website, website_host, webhook_url, support, events, "              \
+  "public_status, "                                                                                          \
+  "require_v2, min_amount, max_amount, surcharge_cap, window_us, quarantine_us, accept_late, tolerance, "    \
   "created_us, version"
 
-#define PAYMENT_COLS                                                                                          \
-  "id, project_id, is_test, order_id, amount, scale, pay_amount, received, status, sub, address_id, address, " \
-  "description, success_url, fail_url, created_us, match_from_us, first_expires_us, expires_us, "              \
+#define PAYMENT_COLS                                                                                         \
+  "id, project_id, is_test, order_id, amount, scale, pay_amount, received, status, sub, address_id, "        \
+  "address, "                                                                                                \
+  "description, success_url, fail_url, created_us, match_from_us, first_expires_us, expires_us, "            \
   "quarantine_us, extended, cancelled_us, txid, paid_us, due_us, replaced_by, version"
 
-#define DELIVERY_COLS                                                                                         \
-  "id, payment_id, project_id, is_test, event, webhook_id, url, host, body, status, attempts, "                \
+// A payment and its project in one statement: for those who read both at every request.
+#define PAYMENT_AND_PROJECT_COLS                                                                             \
+  "p.id, p.project_id, p.is_test, p.order_id, p.amount, p.scale, p.pay_amount, p.received, p.status, "       \
+  "p.sub, "                                                                                                  \
+  "p.address_id, p.address, p.description, p.success_url, p.fail_url, p.created_us, p.match_from_us, "       \
+  "p.first_expires_us, p.expires_us, p.quarantine_us, p.extended, p.cancelled_us, p.txid, p.paid_us, "       \
+  "p.due_us, p.replaced_by, p.version, "                                                                     \
+  "j.id, j.merchant_id, j.name, j.live, j.enabled, j.website, j.website_host, j.webhook_url, j.support, "    \
+  "j.events, j.public_status, j.require_v2, j.min_amount, j.max_amount, j.surcharge_cap, j.window_us, "      \
+  "j.quarantine_us, j.accept_late, j.tolerance, j.created_us, j.version"
+
+#define DELIVERY_COLS                                                                                        \
+  "id, payment_id, project_id, is_test, event, webhook_id, url, host, body, status, attempts, "              \
   "round_attempts, created_us, next_us, delivered_us, version"
 
-#define CREDENTIAL_COLS                                                                                       \
+#define CREDENTIAL_COLS                                                                                      \
   "id, project_id, mode, key_tail, api_secret, webhook_secret, created_us, expires_us, used_us"
 
 // X(name, text)
-#define QUERY_LIST(X)                                                                                         \
-  /* meta */                                                                                                  \
-  X(Q_META_GET, "SELECT value FROM meta WHERE name = $1")                                                     \
-  X(Q_META_PUT, "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value") \
-  /* merchants */                                                                                             \
-  X(Q_MERCHANT_ADD, "INSERT INTO merchants (email, password_hash, created_us) VALUES ($1, $2, $3)"            \
-                    " ON CONFLICT (email) DO NOTHING RETURNING id")                                           \
-  X(Q_MERCHANT_BY_EMAIL, "SELECT id FROM merchants WHERE email = $1")                                         \
-  /* projects */                                                                                              \
-  X(Q_PROJECT_ADD,                                                                                            \
-    "INSERT INTO projects (merchant_id, name, live, enabled, website, website_host, webhook_url, support, events," \
-    " public_status, require_v2, min_amount, max_amount, surcharge_cap, window_us, quarantine_us, accept_late," \
-    " tolerance, created_us, version)"                                                                        \
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 1)"         \
-    " ON CONFLICT (website_host) DO NOTHING RETURNING id")                                                    \
-  X(Q_PROJECT_UPDATE,                                                                                         \
-    "UPDATE projects SET name = $2, live = $3, enabled = $4, website = $5, website_host = $6, webhook_url = $7," \
-    " support = $8, events = $9, public_status = $10, require_v2 = $11, min_amount = $12, max_amount = $13,"  \
-    " surcharge_cap = $14, window_us = $15, quarantine_us = $16, accept_late = $17, tolerance = $18,"         \
+#define QUERY_LIST(X)                                                                                        \
+  /* meta */                                                                                                 \
+  X(Q_META_GET, "SELECT value FROM meta WHERE name = $1")                                                    \
+  X(Q_META_PUT, "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = "   \
+                "excluded.value")                                                                            \
+  /* merchants */                                                                                            \
+  X(Q_MERCHANT_ADD, "INSERT INTO merchants (email, password_hash, created_us) VALUES ($1, $2, $3)"           \
+                    " ON CONFLICT (email) DO NOTHING RETURNING id")                                          \
+  X(Q_MERCHANT_BY_EMAIL, "SELECT id FROM merchants WHERE email = $1")                                        \
+  /* projects */                                                                                             \
+  X(Q_PROJECT_ADD,                                                                                           \
+    "INSERT INTO projects (merchant_id, name, live, enabled, website, website_host, webhook_url, support, "  \
+    "events,"                                                                                                \
+    " public_status, require_v2, min_amount, max_amount, surcharge_cap, window_us, quarantine_us, "          \
+    "accept_late,"                                                                                           \
+    " tolerance, created_us, version)"                                                                       \
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 1)"      \
+    " ON CONFLICT (website_host) DO NOTHING RETURNING id")                                                   \
+  X(Q_PROJECT_UPDATE,                                                                                        \
+    "UPDATE projects SET name = $2, live = $3, enabled = $4, website = $5, website_host = $6, webhook_url "  \
+    "= $7,"                                                                                                  \
+    " support = $8, events = $9, public_status = $10, require_v2 = $11, min_amount = $12, max_amount = $13," \
+    " surcharge_cap = $14, window_us = $15, quarantine_us = $16, accept_late = $17, tolerance = $18,"        \
     " version = version + 1 WHERE id = $1 AND version = $19 RETURNING 1")                                    \
-  X(Q_PROJECT_BY_ID, "SELECT " PROJECT_COLS " FROM projects WHERE id = $1")                                   \
-  X(Q_PROJECT_BY_HOST, "SELECT id FROM projects WHERE website_host = $1")                                     \
-  X(Q_PROJECT_ALL, "SELECT " PROJECT_COLS " FROM projects ORDER BY id")                                       \
-  /* credentials */                                                                                           \
-  X(Q_CREDENTIAL_ADD,                                                                                         \
-    "INSERT INTO credentials (project_id, mode, key_hash, key_tail, api_secret, webhook_secret, created_us)"  \
-    " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id")                                                      \
-  X(Q_CREDENTIAL_BY_HASH, "SELECT " CREDENTIAL_COLS " FROM credentials WHERE key_hash = $1")                  \
-  X(Q_CREDENTIAL_OF_PROJECT,                                                                                  \
-    "SELECT " CREDENTIAL_COLS " FROM credentials WHERE project_id = $1 AND mode = $2"                         \
-    " AND (expires_us IS NULL OR expires_us > $3) ORDER BY id")                                               \
-  X(Q_CREDENTIAL_END,                                                                                         \
-    "UPDATE credentials SET expires_us = $3 WHERE project_id = $1 AND mode = $2"                              \
-    " AND (expires_us IS NULL OR expires_us > $3)")                                                           \
-  X(Q_CREDENTIAL_USED, "UPDATE credentials SET used_us = $2 WHERE id = $1 AND used_us IS NULL")               \
-  /* payments */                                                                                              \
-  X(Q_PAYMENT_ADD,                                                                                            \
-    "INSERT INTO payments (project_id, is_test, order_id, amount, scale, pay_amount, received, status, sub,"  \
-    " address_id, address, description, success_url, fail_url, created_us, match_from_us, first_expires_us,"  \
-    " expires_us, quarantine_us, extended, due_us, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10," \
-    " $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 1) RETURNING id")                                \
-  X(Q_PAYMENT_UPDATE,                                                                                         \
-    "UPDATE payments SET received = $2, status = $3, sub = $4, expires_us = $5, quarantine_us = $6,"          \
-    " extended = $7, cancelled_us = $8, txid = $9, paid_us = $10, due_us = $11, replaced_by = $12,"           \
+  X(Q_PROJECT_BY_ID, "SELECT " PROJECT_COLS " FROM projects WHERE id = $1")                                  \
+  X(Q_PROJECT_BY_HOST, "SELECT id FROM projects WHERE website_host = $1")                                    \
+  X(Q_PROJECT_ALL, "SELECT " PROJECT_COLS " FROM projects ORDER BY id")                                      \
+  /* credentials */                                                                                          \
+  X(Q_CREDENTIAL_ADD,                                                                                        \
+    "INSERT INTO credentials (project_id, mode, key_hash, key_tail, api_secret, webhook_secret, created_us)" \
+    " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id")                                                     \
+  X(Q_CREDENTIAL_BY_HASH, "SELECT " CREDENTIAL_COLS " FROM credentials WHERE key_hash = $1")                 \
+  X(Q_CREDENTIAL_OF_PROJECT,                                                                                 \
+    "SELECT " CREDENTIAL_COLS " FROM credentials WHERE project_id = $1 AND mode = $2"                        \
+    " AND (expires_us IS NULL OR expires_us > $3) ORDER BY id")                                              \
+  X(Q_CREDENTIAL_END, "UPDATE credentials SET expires_us = $3 WHERE project_id = $1 AND mode = $2"           \
+                      " AND (expires_us IS NULL OR expires_us > $3)")                                        \
+  X(Q_CREDENTIAL_USED, "UPDATE credentials SET used_us = $2 WHERE id = $1 AND used_us IS NULL")              \
+  /* payments */                                                                                             \
+  X(Q_PAYMENT_ADD,                                                                                           \
+    "INSERT INTO payments (project_id, is_test, order_id, amount, scale, pay_amount, received, status, sub," \
+    " address_id, address, description, success_url, fail_url, created_us, match_from_us, first_expires_us," \
+    " expires_us, quarantine_us, extended, due_us, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "    \
+    "$10,"                                                                                                   \
+    " $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 1) RETURNING id")                               \
+  X(Q_PAYMENT_UPDATE,                                                                                        \
+    "UPDATE payments SET received = $2, status = $3, sub = $4, expires_us = $5, quarantine_us = $6,"         \
+    " extended = $7, cancelled_us = $8, txid = $9, paid_us = $10, due_us = $11, replaced_by = $12,"          \
     " version = $13 WHERE id = $1 AND version = $13 - 1 RETURNING 1")                                        \
-  X(Q_PAYMENT_BY_ID, "SELECT " PAYMENT_COLS " FROM payments WHERE id = $1")                                   \
-  X(Q_PAYMENT_DUE,                                                                                            \
-    "SELECT " PAYMENT_COLS " FROM payments WHERE is_test = $1 AND due_us IS NOT NULL AND due_us <= $2"        \
-    " ORDER BY due_us LIMIT $3")                                                                              \
-  X(Q_PAYMENT_LIST,                                                                                           \
-    "SELECT " PAYMENT_COLS " FROM payments WHERE id < $1 AND ($2 = 0 OR project_id = $2)"                     \
-    " AND ($3 < 0 OR status = $3) ORDER BY id DESC LIMIT $4")                                                 \
+  X(Q_PAYMENT_BY_ID, "SELECT " PAYMENT_COLS " FROM payments WHERE id = $1")                                  \
+  X(Q_PAYMENT_AND_PROJECT, "SELECT " PAYMENT_AND_PROJECT_COLS                                                \
+                           " FROM payments p JOIN projects j ON j.id = p.project_id WHERE p.id = $1")        \
+  X(Q_PAYMENT_DUE,                                                                                           \
+    "SELECT " PAYMENT_COLS " FROM payments WHERE is_test = $1 AND due_us IS NOT NULL AND due_us <= $2"       \
+    " ORDER BY due_us LIMIT $3")                                                                             \
+  X(Q_PAYMENT_LIST, "SELECT " PAYMENT_COLS " FROM payments WHERE id < $1 AND ($2 = 0 OR project_id = $2)"    \
+                    " AND ($3 < 0 OR status = $3) ORDER BY id DESC LIMIT $4")                                \
   /* the engine's own: the number after which new rows are counted */                                        \
-  X(Q_PAYMENT_SKIP_FROM, "INSERT INTO sqlite_sequence (name, seq) SELECT 'payments', 0 WHERE NOT EXISTS"        \
-    " (SELECT 1 FROM sqlite_sequence WHERE name = 'payments')")                                               \
-  X(Q_PAYMENT_SKIP, "UPDATE sqlite_sequence SET seq = seq + $1 WHERE name = 'payments'")                      \
-  X(Q_ORDER_PAYMENT,                                                                                          \
-    "SELECT " PAYMENT_COLS " FROM payments WHERE id = (SELECT payment_id FROM orders"                         \
-    " WHERE project_id = $1 AND is_test = $2 AND order_id = $3)")                                             \
-  X(Q_ORDER_ADD,                                                                                              \
-    "INSERT INTO orders (project_id, is_test, order_id, payment_id) VALUES ($1, $2, $3, $4)"                  \
-    " ON CONFLICT (project_id, is_test, order_id) DO NOTHING RETURNING 1")                           \
-  X(Q_ORDER_MOVE,                                                                                             \
-    "UPDATE orders SET payment_id = $4 WHERE project_id = $1 AND is_test = $2 AND order_id = $3"              \
-    " AND payment_id = $5 RETURNING 1")                                                              \
-  /* idempotency */                                                                                           \
-  X(Q_IDEMPOTENCY_GET,                                                                                        \
-    "SELECT request_hash, answer FROM idempotency WHERE project_id = $1 AND is_test = $2 AND key = $3")       \
-  X(Q_IDEMPOTENCY_ADD,                                                                                        \
-    "INSERT INTO idempotency (project_id, is_test, key, request_hash, answer, created_us)"                    \
-    " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (project_id, is_test, key) DO NOTHING RETURNING 1") \
-  X(Q_IDEMPOTENCY_OLD,                                                                                        \
-    "SELECT project_id, is_test, key FROM idempotency WHERE created_us < $1 ORDER BY created_us LIMIT $2")    \
-  X(Q_IDEMPOTENCY_DROP, "DELETE FROM idempotency WHERE project_id = $1 AND is_test = $2 AND key = $3")        \
-  /* addresses */                                                                                             \
-  X(Q_ADDRESS_ADD,                                                                                            \
-    "INSERT INTO addresses (project_id, address, xpub_id, hd_index, removed, released_us)"                    \
-    " VALUES ($1, $2, $3, $4, 0, 0) ON CONFLICT (address) DO NOTHING RETURNING id")                           \
-  X(Q_ADDRESS_BY_TEXT, "SELECT id, project_id, removed, hd_index FROM addresses WHERE address = $1")          \
-  X(Q_ADDRESS_LIST,                                                                                           \
-    "SELECT a.id, a.address, a.hd_index, a.removed,"                                                          \
-    " (SELECT COUNT(*) FROM reservations r WHERE r.address_id = a.id)"                                        \
-    " FROM addresses a WHERE a.project_id = $1 ORDER BY a.id LIMIT $2")                                                \
-  X(Q_ADDRESS_POOL,                                                                                           \
-    "SELECT id, address FROM addresses WHERE project_id = $1 AND xpub_id IS NULL AND removed = 0"             \
-    " ORDER BY released_us, id LIMIT $2")                                                                     \
-  X(Q_ADDRESS_POOL_SIZE,                                                                                      \
-    "SELECT COUNT(*) FROM addresses WHERE project_id = $1 AND xpub_id IS NULL AND removed = 0")               \
-  X(Q_POOL_RESERVED,                                                                                          \
-    "SELECT COUNT(*) FROM (SELECT 1 FROM addresses a JOIN reservations r ON r.address_id = a.id"              \
-    " WHERE a.project_id = $1 AND a.xpub_id IS NULL AND a.removed = 0 AND r.pay_amount BETWEEN $2 AND $3"     \
-    " LIMIT $4) AS taken")                                                                                    \
-  X(Q_ADDRESS_ANY_POOL,                                                                                       \
-    "SELECT id FROM addresses WHERE project_id = $1 AND xpub_id IS NULL AND removed = 0 LIMIT 1")             \
-  X(Q_ADDRESS_REMOVE, "UPDATE addresses SET removed = $2 WHERE id = $1")                                      \
-  X(Q_ADDRESS_RELEASED, "UPDATE addresses SET released_us = $2 WHERE id = $1")                                \
-  X(Q_ADDRESS_DROP, "DELETE FROM addresses WHERE id = $1")                                                    \
-  X(Q_XPUB_ACTIVE, "SELECT id, xpub, custody, next_index FROM xpubs WHERE project_id = $1 AND active = 1")    \
-  X(Q_XPUB_BY_TEXT, "SELECT id, project_id FROM xpubs WHERE xpub = $1")                                       \
-  X(Q_XPUB_ADD,                                                                                               \
-    "INSERT INTO xpubs (project_id, xpub, custody, next_index, active) VALUES ($1, $2, $3, 0, 1)"             \
-    " ON CONFLICT (xpub) DO NOTHING RETURNING id")                                                            \
-  X(Q_XPUB_ACTIVATE, "UPDATE xpubs SET active = 1, custody = $2 WHERE id = $1")                               \
-  X(Q_XPUB_DEACTIVATE, "UPDATE xpubs SET active = 0 WHERE project_id = $1 AND active = 1")                    \
-  X(Q_XPUB_ADVANCE, "UPDATE xpubs SET next_index = $2 WHERE id = $1 AND next_index < $2 RETURNING 1")         \
-  X(Q_XPUB_SKIP, "UPDATE xpubs SET next_index = next_index + $1")                                             \
-  X(Q_XPUB_HIGHEST, "SELECT COALESCE(MAX(next_index), 0) FROM xpubs")                                         \
-  /* reservations */                                                                                          \
-  X(Q_RESERVATION_ADD,                                                                                        \
-    "INSERT INTO reservations (address_id, pay_amount, payment_id) VALUES ($1, $2, $3)"                       \
-    " ON CONFLICT (address_id, pay_amount) DO NOTHING RETURNING 1")                                  \
-  X(Q_RESERVATION_MOVE,                                                                                       \
-    "UPDATE reservations SET payment_id = $3 WHERE address_id = $1 AND pay_amount = $2 AND payment_id = $4"   \
-    " RETURNING 1")                                                                                  \
-  X(Q_RESERVATION_DROP, "DELETE FROM reservations WHERE address_id = $1 AND pay_amount = $2 AND payment_id = $3") \
-  X(Q_RESERVATION_COUNT, "SELECT COUNT(*) FROM reservations WHERE address_id = $1")                           \
-  X(Q_RESERVATION_AT, "SELECT payment_id FROM reservations WHERE address_id = $1 AND pay_amount = $2")        \
-  /* transfers and the timeline */                                                                            \
-  X(Q_TRANSFER_ADD,                                                                                           \
-    "INSERT INTO transfers (txid, log_index, is_test, payment_id, value, block_us)"                           \
-    " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (txid, log_index) DO NOTHING RETURNING id")                 \
-  X(Q_EVENT_ADD, "INSERT INTO events (payment_id, at_us, kind, detail) VALUES ($1, $2, $3, $4)")              \
-  X(Q_EVENT_LIST, "SELECT at_us, kind, detail FROM events WHERE payment_id = $1 ORDER BY id")                 \
-  /* webhook deliveries */                                                                                    \
-  X(Q_DELIVERY_ADD,                                                                                           \
-    "INSERT INTO deliveries (payment_id, project_id, is_test, event, webhook_id, url, host, body, status,"    \
-    " attempts, round_attempts, created_us, next_us, version)"                                                \
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $9, 1) RETURNING id")                              \
-  X(Q_DELIVERY_BY_ID, "SELECT " DELIVERY_COLS " FROM deliveries WHERE id = $1")                               \
-  X(Q_DELIVERY_NEXT_HOST,                                                                                     \
-    "SELECT host, next_us FROM deliveries WHERE status = 0 AND host > $1 ORDER BY host, next_us LIMIT 1")     \
-  X(Q_DELIVERY_DUE,                                                                                           \
-    "SELECT " DELIVERY_COLS " FROM deliveries WHERE status = 0 AND host = $1 AND next_us <= $2"               \
-    " ORDER BY next_us LIMIT $3")                                                                             \
-  X(Q_DELIVERY_SETTLE,                                                                                        \
-    "UPDATE deliveries SET status = $2, attempts = $3, round_attempts = $4, next_us = $5, delivered_us = $6," \
-    " version = version + 1 WHERE id = $1 AND version = $7 RETURNING 1")                                     \
-  X(Q_DELIVERY_RETARGET,                                                                                      \
-    "UPDATE deliveries SET url = $2, host = $3, version = version + 1 WHERE project_id = $1 AND status = 0")  \
-  X(Q_DELIVERY_REPLAY,                                                                                        \
-    "UPDATE deliveries SET status = 0, round_attempts = 0, next_us = $2, version = version + 1"               \
+  X(Q_PAYMENT_SKIP_FROM, "INSERT INTO sqlite_sequence (name, seq) SELECT 'payments', 0 WHERE NOT EXISTS"     \
+                         " (SELECT 1 FROM sqlite_sequence WHERE name = 'payments')")                         \
+  X(Q_PAYMENT_SKIP, "UPDATE sqlite_sequence SET seq = seq + $1 WHERE name = 'payments'")                     \
+  X(Q_ORDER_PAYMENT, "SELECT " PAYMENT_COLS " FROM payments WHERE id = (SELECT payment_id FROM orders"       \
+                     " WHERE project_id = $1 AND is_test = $2 AND order_id = $3)")                           \
+  X(Q_ORDER_ADD, "INSERT INTO orders (project_id, is_test, order_id, payment_id) VALUES ($1, $2, $3, $4)"    \
+                 " ON CONFLICT (project_id, is_test, order_id) DO NOTHING RETURNING 1")                      \
+  X(Q_ORDER_MOVE,                                                                                            \
+    "UPDATE orders SET payment_id = $4 WHERE project_id = $1 AND is_test = $2 AND order_id = $3"             \
+    " AND payment_id = $5 RETURNING 1")                                                                      \
+  /* idempotency */                                                                                          \
+  X(Q_IDEMPOTENCY_GET,                                                                                       \
+    "SELECT request_hash, answer FROM idempotency WHERE project_id = $1 AND is_test = $2 AND key = $3")      \
+  X(Q_IDEMPOTENCY_ADD,                                                                                       \
+    "INSERT INTO idempotency (project_id, is_test, key, request_hash, answer, created_us)"                   \
+    " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (project_id, is_test, key) DO NOTHING RETURNING 1")        \
+  X(Q_IDEMPOTENCY_OLD,                                                                                       \
+    "SELECT project_id, is_test, key FROM idempotency WHERE created_us < $1 ORDER BY created_us LIMIT $2")   \
+  X(Q_IDEMPOTENCY_DROP, "DELETE FROM idempotency WHERE project_id = $1 AND is_test = $2 AND key = $3")       \
+  /* addresses */                                                                                            \
+  X(Q_ADDRESS_ADD, "INSERT INTO addresses (project_id, address, xpub_id, hd_index, removed, released_us)"    \
+                   " VALUES ($1, $2, $3, $4, 0, 0) ON CONFLICT (address) DO NOTHING RETURNING id")           \
+  X(Q_ADDRESS_BY_TEXT, "SELECT id, project_id, removed, hd_index FROM addresses WHERE address = $1")         \
+  X(Q_ADDRESS_LIST, "SELECT a.id, a.address, a.hd_index, a.removed,"                                         \
+                    " (SELECT COUNT(*) FROM reservations r WHERE r.address_id = a.id)"                       \
+                    " FROM addresses a WHERE a.project_id = $1 AND a.id > $2 ORDER BY a.id LIMIT $3")        \
+  X(Q_ADDRESS_POOL,                                                                                          \
+    "SELECT id, address FROM addresses WHERE project_id = $1 AND xpub_id IS NULL AND removed = 0"            \
+    " ORDER BY released_us, id LIMIT $2")                                                                    \
+  X(Q_ADDRESS_POOL_SIZE,                                                                                     \
+    "SELECT COUNT(*) FROM addresses WHERE project_id = $1 AND xpub_id IS NULL AND removed = 0")              \
+  X(Q_POOL_RESERVED,                                                                                         \
+    "SELECT COUNT(*) FROM (SELECT 1 FROM addresses a JOIN reservations r ON r.address_id = a.id"             \
+    " WHERE a.project_id = $1 AND a.xpub_id IS NULL AND a.removed = 0 AND r.pay_amount BETWEEN $2 AND $3"    \
+    " LIMIT $4) AS taken")                                                                                   \
+  X(Q_ADDRESS_ANY_POOL,                                                                                      \
+    "SELECT id FROM addresses WHERE project_id = $1 AND xpub_id IS NULL AND removed = 0 LIMIT 1")            \
+  X(Q_ADDRESS_REMOVE, "UPDATE addresses SET removed = $2 WHERE id = $1")                                     \
+  X(Q_ADDRESS_RELEASED, "UPDATE addresses SET released_us = $2 WHERE id = $1")                               \
+  X(Q_ADDRESS_DROP, "DELETE FROM addresses WHERE id = $1")                                                   \
+  X(Q_XPUB_ACTIVE, "SELECT id, xpub, custody, next_index FROM xpubs WHERE project_id = $1 AND active = 1")   \
+  X(Q_XPUB_BY_TEXT, "SELECT id, project_id FROM xpubs WHERE xpub = $1")                                      \
+  X(Q_XPUB_ADD,                                                                                              \
+    "INSERT INTO xpubs (project_id, xpub, custody, next_index, active) VALUES ($1, $2, $3, 0, 1)"            \
+    " ON CONFLICT (xpub) DO NOTHING RETURNING id")                                                           \
+  X(Q_XPUB_ACTIVATE, "UPDATE xpubs SET active = 1, custody = $2 WHERE id = $1")                              \
+  X(Q_XPUB_DEACTIVATE, "UPDATE xpubs SET active = 0 WHERE project_id = $1 AND active = 1")                   \
+  X(Q_XPUB_ADVANCE, "UPDATE xpubs SET next_index = $2 WHERE id = $1 AND next_index < $2 RETURNING 1")        \
+  X(Q_XPUB_SKIP, "UPDATE xpubs SET next_index = next_index + $1")                                            \
+  X(Q_XPUB_HIGHEST, "SELECT COALESCE(MAX(next_index), 0) FROM xpubs")                                        \
+  /* reservations */                                                                                         \
+  X(Q_RESERVATION_ADD, "INSERT INTO reservations (address_id, pay_amount, payment_id) VALUES ($1, $2, $3)"   \
+                       " ON CONFLICT (address_id, pay_amount) DO NOTHING RETURNING 1")                       \
+  X(Q_RESERVATION_MOVE,                                                                                      \
+    "UPDATE reservations SET payment_id = $3 WHERE address_id = $1 AND pay_amount = $2 AND payment_id = $4"  \
+    " RETURNING 1")                                                                                          \
+  X(Q_RESERVATION_DROP,                                                                                      \
+    "DELETE FROM reservations WHERE address_id = $1 AND pay_amount = $2 AND payment_id = $3")                \
+  X(Q_RESERVATION_COUNT, "SELECT COUNT(*) FROM reservations WHERE address_id = $1")                          \
+  X(Q_RESERVATION_AT, "SELECT payment_id FROM reservations WHERE address_id = $1 AND pay_amount = $2")       \
+  /* transfers and the timeline */                                                                           \
+  X(Q_TRANSFER_ADD,                                                                                          \
+    "INSERT INTO transfers (txid, log_index, is_test, payment_id, value, block_us)"                          \
+    " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (txid, log_index) DO NOTHING RETURNING id")                \
+  X(Q_EVENT_ADD, "INSERT INTO events (payment_id, at_us, kind, detail) VALUES ($1, $2, $3, $4)")             \
+  X(Q_EVENT_LIST, "SELECT at_us, kind, detail FROM events WHERE payment_id = $1 ORDER BY id")                \
+  /* webhook deliveries */                                                                                   \
+  X(Q_DELIVERY_ADD,                                                                                          \
+    "INSERT INTO deliveries (payment_id, project_id, is_test, event, webhook_id, url, host, body, status,"   \
+    " attempts, round_attempts, created_us, next_us, version)"                                               \
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $9, 1) RETURNING id")                             \
+  X(Q_DELIVERY_BY_ID, "SELECT " DELIVERY_COLS " FROM deliveries WHERE id = $1")                              \
+  X(Q_DELIVERY_NEXT_HOST,                                                                                    \
+    "SELECT host, next_us FROM deliveries WHERE status = 0 AND host > $1 ORDER BY host, next_us LIMIT 1")    \
+  X(Q_DELIVERY_DUE,                                                                                          \
+    "SELECT " DELIVERY_COLS " FROM deliveries WHERE status = 0 AND host = $1 AND next_us <= $2"              \
+    " ORDER BY next_us LIMIT $3")                                                                            \
+  X(Q_DELIVERY_SETTLE, "UPDATE deliveries SET status = $2, attempts = $3, round_attempts = $4, next_us = "   \
+                       "$5, delivered_us = $6,"                                                              \
+                       " version = version + 1 WHERE id = $1 AND version = $7 RETURNING 1")                  \
+  X(Q_DELIVERY_RETARGET,                                                                                     \
+    "UPDATE deliveries SET url = $2, host = $3, version = version + 1 WHERE project_id = $1 AND status = 0") \
+  X(Q_DELIVERY_REPLAY,                                                                                       \
+    "UPDATE deliveries SET status = 0, round_attempts = 0, next_us = $2, version = version + 1"              \
     " WHERE id = $1 RETURNING 1")                                                                            \
-  X(Q_DELIVERY_REPLAY_RANGE,                                                                                  \
-    "UPDATE deliveries SET status = 0, round_attempts = 0, next_us = $2, version = version + 1"               \
-    " WHERE project_id = $1 AND created_us >= $3 AND created_us < $4 RETURNING id")                           \
-  X(Q_DELIVERY_WAITING,                                                                                       \
-    "SELECT COUNT(*), COALESCE(MIN(created_us), 0) FROM deliveries WHERE status = 0")                         \
-  X(Q_DELIVERY_LIST,                                                                                          \
-    "SELECT " DELIVERY_COLS " FROM deliveries WHERE id < $1 AND ($2 = 0 OR project_id = $2)"                  \
-    " AND ($3 = 0 OR payment_id = $3) AND ($4 < 0 OR status = $4) ORDER BY id DESC LIMIT $5")                 \
-  X(Q_ATTEMPT_ADD,                                                                                            \
-    "INSERT INTO attempts (delivery_id, number, at_us, duration_us, http_status, error, excerpt)"             \
-    " VALUES ($1, $2, $3, $4, $5, $6, $7)")                                                                   \
-  X(Q_ATTEMPT_LIST,                                                                                           \
-    "SELECT number, at_us, duration_us, http_status, error, excerpt FROM attempts"                            \
-    " WHERE delivery_id = $1 ORDER BY number")
+  X(Q_DELIVERY_REPLAY_RANGE,                                                                                 \
+    "UPDATE deliveries SET status = 0, round_attempts = 0, next_us = $2, version = version + 1"              \
+    " WHERE project_id = $1 AND created_us >= $3 AND created_us < $4 RETURNING id")                          \
+  X(Q_DELIVERY_WAITING, "SELECT COUNT(*), COALESCE(MIN(created_us), 0) FROM deliveries WHERE status = 0")    \
+  X(Q_DELIVERY_LIST,                                                                                         \
+    "SELECT " DELIVERY_COLS " FROM deliveries WHERE id < $1 AND ($2 = 0 OR project_id = $2)"                 \
+    " AND ($3 = 0 OR payment_id = $3) AND ($4 < 0 OR status = $4) ORDER BY id DESC LIMIT $5")                \
+  X(Q_ATTEMPT_ADD,                                                                                           \
+    "INSERT INTO attempts (delivery_id, number, at_us, duration_us, http_status, error, excerpt)"            \
+    " VALUES ($1, $2, $3, $4, $5, $6, $7)")                                                                  \
+  X(Q_ATTEMPT_LIST, "SELECT number, at_us, duration_us, http_status, error, excerpt FROM attempts"           \
+                    " WHERE delivery_id = $1 ORDER BY number")
 
 enum query {
 #define X(name, text) name,
   QUERY_LIST(X)
 #undef X
-  QUERIES
+      QUERIES
 };
 
 bool query_writes(enum query q);

@@ -28,7 +28,8 @@ void store_writer_stop(struct store *s); // runs what is queued, then returns
 // then.
 enum err store_submit(struct store *s, struct job *j) MUST_CHECK;
 
-// Runs jobs to their end, together where possible, and returns when all have ended. Their `done` and `user` are used here.
+// Runs jobs to their end, together where possible, and returns when all have ended. Their `done` and `user`
+// are used here.
 void store_call_all(struct store *s, struct job **jobs, size_t n);
 
 // Without a writer's thread (simulator, command line) the queue is run by this, on the calling thread: one

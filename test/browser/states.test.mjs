@@ -59,7 +59,7 @@ async function inspectAll(dress, lang, withAxe) {
   assert.deepEqual(faults, []);
 }
 
-for (const [dress, { lang }] of Object.entries(DRESSES)) test(`${dress}: accessible, nothing sideways, targets large enough`, () => inspectAll(dress, lang, true));
+for (const [dress, { lang }] of Object.entries(DRESSES)) test(`${dress}: accessible, nothing sideways, targets large enough`, () => inspectAll(dress, lang, dress !== 'phone')); // for axe a phone is like light
 for (const lang of LANGUAGES.filter((l) => l !== 'ru')) test(`320 px wide in ${lang}: nothing sideways, targets large enough`, () => inspectAll('narrow', lang, false));
 
 test('the code is dark on light, at least 200 px wide, in the dark too', async () => {

@@ -85,6 +85,23 @@ describe('shapes that are relied on', () => {
     assert.ok(projects.length >= 3);
     for (const project of projects) assert.ok(Number.isInteger(project.app_id));
   });
+  test('addresses page, and a project says whose they are', async () => {
+    const id = String((await addProject(dir)).app_id);
+    const pool = Object.values(vectors).flatMap((v) => JSON.stringify(v).match(/T[1-9A-HJ-NP-Za-km-z]{33}(?=")/g) ?? []).slice(0, 5);
+    assert.equal(pool.length, 5);
+    await ok(dir, ['address', 'add', id, ...pool]);
+    const first = await lines(dir, ['address', 'list', id, '--limit', '2']);
+    const rest = await lines(dir, ['address', 'list', id, '--after', first[1].address]);
+    assert.deepEqual([...first, ...rest].map((row) => row.address), pool);
+    const { custody, xpub, next_index: next } = await json(dir, ['project', 'show', id]);
+    assert.deepEqual([custody, xpub, next], ['merchant', null, null]);
+    const other = String((await addProject(dir)).app_id);
+    assert.equal((await cli(dir, ['address', 'list', other, '--after', pool[0]])).code, 1, 'another project’s address is no place');
+    await ok(dir, ['address', 'set-xpub', other, XPUB, '--custody', 'operator']);
+    const derived = await json(dir, ['project', 'show', other]);
+    assert.deepEqual([derived.custody, derived.next_index], ['operator', 0]);
+    assert.match(derived.xpub, /^xpub/);
+  });
   test('no secret is shown twice, or kept in clear', async () => {
     const project = await addProject(dir);
     const shown = await ok(dir, ['project', 'show', String(project.app_id)]);
@@ -306,10 +323,11 @@ describe('with a server and without', () => {
     assert.deepEqual(await server.cliLines(['payment', 'list', '--project', '99']), []);
   });
   test('what strangers wrote cannot steer a terminal', async () => {
+    const named = await server.cliJson(['project', 'add', '--merchant', server.merchant.email, '--name', 'red\u009b31m']);
+    const { stdout } = await server.cli(['project', 'show', String(named.app_id)]);
+    assert.match(stdout, /red\?31m/);
     const [delivery] = await server.cliLines(['webhook', 'list']);
-    const { stdout } = await server.cli(['webhook', 'show', String(delivery.id)]);
-    assert.match(stdout, /red .*31m/);
-    assert.doesNotMatch(stdout, /[\u0007\u001b\u0080-\u009f]/);
+    assert.doesNotMatch((await server.cli(['webhook', 'show', String(delivery.id)])).stdout, /[\u0007\u001b\u0080-\u009f]/);
   });
   test('rubbish on the control socket disturbs nobody', async () => {
     const say = (text) =>
@@ -335,7 +353,7 @@ describe('with a server and without', () => {
     ];
     const ask = async () => {
       const answers = [];
-      for (const args of asks) answers.push(await server.cli([...args, '--json']));
+      for (const args of asks) answers.push(await cli(server.dir, [...args, '--json'])); // no base URL: that of the server is known
       return answers;
     };
     const running = await ask();

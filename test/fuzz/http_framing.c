@@ -284,9 +284,14 @@ static int dial(void) {
   struct sockaddr_in me = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + from++)};
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int));
+  sigset_t alarm, before; // the fuzzer's clock would interrupt connect()
+  sigemptyset(&alarm);
+  sigaddset(&alarm, SIGALRM);
+  pthread_sigmask(SIG_BLOCK, &alarm, &before);
   BUG_IF(fd < 0 || bind(fd, (struct sockaddr *)&me, sizeof me) != 0 ||
              connect(fd, (struct sockaddr *)&to, sizeof to) != 0,
          "cannot connect");
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
   return fd;
 }
 

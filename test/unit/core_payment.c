@@ -30,7 +30,7 @@ static struct payment opened(void) {
 }
 
 static enum err pay(struct payment *p, int64_t micro, int64_t at_us, struct pay_effects *fx) {
-  return payment_transfer(p, &policy, (struct usdt){micro}, STR("tx"), at_us, fx);
+  return payment_transfer(p, &policy, &(struct pay_transfer){STR("tx"), (struct usdt){micro}, at_us}, fx);
 }
 
 static void exact_amount_pays(void **state) {
@@ -111,7 +111,9 @@ static void late_money_waits_for_review_where_the_project_says_so(void **state) 
   struct payment p = opened();
   struct pay_effects fx;
   strict.accept_late = false;
-  assert_int_equal(payment_transfer(&p, &strict, p.pay_amount, STR("tx"), p.expires_us, &fx), ERR_NONE);
+  assert_int_equal(
+      payment_transfer(&p, &strict, &(struct pay_transfer){STR("tx"), p.pay_amount, p.expires_us}, &fx),
+      ERR_NONE);
   assert_int_equal(p.status, PAY_EXPIRED);
   assert_int_equal(p.sub, SUB_REVIEW);
   assert_false(fx.became_paid);
@@ -136,15 +138,20 @@ static void tolerance_forgives_a_little(void **state) {
   struct payment p = opened();
   struct pay_effects fx;
   kind.tolerance = (struct usdt){13400};
-  assert_int_equal(payment_transfer(&p, &kind, (struct usdt){49999999}, STR("tx"), NOW, &fx), ERR_NONE);
+  assert_int_equal(
+      payment_transfer(&p, &kind, &(struct pay_transfer){STR("tx"), (struct usdt){49999999}, NOW}, &fx),
+      ERR_NONE);
   assert_int_equal(p.status, PAY_PENDING);
   p = opened();
-  assert_int_equal(payment_transfer(&p, &kind, USDT(50), STR("tx"), NOW, &fx), ERR_NONE);
+  assert_int_equal(payment_transfer(&p, &kind, &(struct pay_transfer){STR("tx"), USDT(50), NOW}, &fx),
+                   ERR_NONE);
   assert_int_equal(p.status, PAY_PAID);
   kind.tolerance = USDT(1);
   p = opened();
   p.pay_amount = USDT(1);
-  assert_int_equal(payment_transfer(&p, &kind, (struct usdt){899999}, STR("tx"), NOW, &fx), ERR_NONE);
+  assert_int_equal(
+      payment_transfer(&p, &kind, &(struct pay_transfer){STR("tx"), (struct usdt){899999}, NOW}, &fx),
+      ERR_NONE);
   assert_int_equal(p.status, PAY_PENDING); // a tenth at most
 }
 

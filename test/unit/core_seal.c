@@ -98,8 +98,8 @@ static void keeps_long_values_whole(void **state) {
 
 static void says_where_it_is_wrong(void **state) {
   (void)state;
-  static const struct str wrong[] = {STR("[part]"),   STR("listen"),       STR("= 1"),     STR("a b = 1"),
-                                     STR("Data = x"), STR("k = \xFF\xFE"), STR("k = a\0b")};
+  static const struct str wrong[] = {STR("[part]"),   STR("listen"),       STR("= 1"),      STR("a b = 1"),
+                                     STR("Data = x"), STR("k = \xFF\xFE"), STR("k = a\0b"), STR("k = a\rb")};
   for (size_t n = 0; n < sizeof wrong / sizeof wrong[0]; n++) {
     struct ini i;
     struct str key, value;

@@ -1,113 +1,9 @@
 // Use cases on a real SQLite database, with a clock of the test's own.
-#include "base/bell.h"
-#include "base/timefmt.h"
-#include "flow/admin.h"
-#include "flow/keys.h"
-#include "flow/payments.h"
-#include "flow/pool.h"
+#include "../support/gateway.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#define NOW INT64_C(1782930600000000)
 #define XPUB                                                                                                 \
   "xpub6D1AabNHCupeiLM65ZR9UStMhJ1vCpyV4XbZdyhMZBiJXALQtmn9p42VTQckoHVn8WNqS7dqnJokZHAHcHGoaQgmv8D45oNUKx6D" \
   "ZMNZBCd"
-
-struct gateway {
-  char folder[64], path[96];
-  struct arena arena;
-  struct world world;
-  int64_t now_us;
-  struct bell bell;
-  struct seal_key seal;
-  struct env env;
-  struct project project;
-  struct credentials keys[2];
-};
-
-static int64_t test_now(void *self) {
-  return ((struct gateway *)self)->now_us;
-}
-
-static void real_random(void *self, void *out, size_t n) {
-  (void)self;
-  world_random(&world_real, out, n);
-}
-
-static int set_up(void **state) {
-  struct gateway *g = calloc(1, sizeof *g);
-  char error[256] = "";
-  int64_t merchant;
-  strcpy(g->folder, "/tmp/cryptopay-flow-XXXXXX");
-  assert_non_null(mkdtemp(g->folder));
-  snprintf(g->path, sizeof g->path, "%s/db", g->folder);
-  arena_init(&g->arena, 256 << 20);
-  g->now_us = NOW;
-  g->world = (struct world){test_now, test_now, real_random, g};
-  g->env = (struct env){
-      .world = &g->world, .bell = &g->bell, .seal = &g->seal, .base_url = STR("https://pay.example.com")};
-  g->env.store =
-      store_open(&(struct store_options){.path = g->path, .world = &g->world}, error, sizeof error);
-  if (!g->env.store)
-    fail_msg("%s", error);
-  g->env.keys = key_cache_new();
-  g->env.pools = pools_new();
-  assert_true(env_load(&g->env, error, sizeof error));
-  assert_int_equal(admin_merchant_add(&g->env, &g->arena, STR("a@example.com"), STR("x"), &merchant),
-                   ERR_NONE);
-  const struct project_new in = {STR("A@example.com"), STR("Shop"), STR("https://shop.example.com"),
-                                 STR("https://shop.example.com/hook")};
-  assert_int_equal(admin_project_add(&g->env, &g->arena, &in, &g->project, g->keys), ERR_NONE);
-  *state = g;
-  return 0;
-}
-
-static int tear_down(void **state) {
-  struct gateway *g = *state;
-  char command[128];
-  store_close(g->env.store);
-  key_cache_free(g->env.keys);
-  pools_free(g->env.pools);
-  arena_free(&g->arena);
-  snprintf(command, sizeof command, "rm -rf %s", g->folder);
-  int rc = system(command);
-  free(g);
-  return rc;
-}
-
-static struct flow_create *start_create(struct gateway *g, bool is_test, const char *order, int64_t micro) {
-  struct flow_create *f = ARENA_NEW(&g->arena, struct flow_create);
-  f->project = &g->project;
-  f->is_test = is_test;
-  f->request =
-      (struct create_request){.order_id = str_copy(&g->arena, str_of(order)), .amount = {micro}, .scale = 2};
-  assert_int_equal(flow_create_start(&g->env, &g->arena, f), ERR_NONE);
-  return f;
-}
-
-static struct flow_create *create(struct gateway *g, bool is_test, const char *order, int64_t micro) {
-  struct flow_create *f = start_create(g, is_test, order, micro);
-  while (store_run_queued(g->env.store, 100)) {
-  }
-  return f;
-}
-
-static struct flow_action *act(struct gateway *g, int64_t id, enum payment_action action) {
-  struct flow_action *f = ARENA_NEW(&g->arena, struct flow_action);
-  f->id = id;
-  f->action = action;
-  assert_int_equal(flow_action_start(&g->env, &g->arena, f), ERR_NONE);
-  while (store_run_queued(g->env.store, 100)) {
-  }
-  return f;
-}
 
 static void the_same_order_is_answered_as_it_is(void **state) {
   struct gateway *g = *state;
@@ -190,10 +86,10 @@ static void plain_amounts_first_then_surcharges(void **state) {
 
 static void a_full_pool_says_so_and_recovers(void **state) {
   struct gateway *g = *state;
-  int bad;
   const struct change cap = {STR("surcharge-cap"), STR("0.01")};
-  assert_int_equal(admin_project_set(&g->env, &g->arena, g->project.id, &cap, 1, &g->project, &bad),
-                   ERR_NONE);
+  assert_int_equal(
+      admin_project_set(&g->env, &g->arena, g->project.id, &(struct changes){&cap, 1, 0}, &g->project),
+      ERR_NONE);
   add(g, "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH");
   char order[16];
   for (int i = 0; i < 10001; i++) { // every millionth up to the cap
@@ -296,10 +192,10 @@ static void paid_writes_its_webhook_in_the_same_breath(void **state) {
 static void test_actions_need_test_mode(void **state) {
   struct gateway *g = *state;
   struct flow_create *a = create(g, true, "O1", 50000000);
-  int bad;
   const struct change live = {STR("mode"), STR("live")};
   struct project p;
-  assert_int_equal(admin_project_set(&g->env, &g->arena, g->project.id, &live, 1, &p, &bad), ERR_NONE);
+  assert_int_equal(admin_project_set(&g->env, &g->arena, g->project.id, &(struct changes){&live, 1, 0}, &p),
+                   ERR_NONE);
   assert_int_equal(act(g, a->payment.id, ACTION_TEST_PAY)->job.result, ERR_NO_PAYMENT);
   add(g, "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH");
   struct flow_create *b = create(g, false, "O2", 50000000);
@@ -326,7 +222,6 @@ static void one_website_one_project(void **state) {
   struct gateway *g = *state;
   struct project p;
   struct credentials keys[2];
-  int bad;
   const struct project_new same = {STR("a@example.com"), STR("B"), STR("http://www.shop.example.com:8080/x"),
                                    STR_NONE};
   assert_int_equal(admin_project_add(&g->env, &g->arena, &same, &p, keys), ERR_WEBSITE_TAKEN);
@@ -334,15 +229,17 @@ static void one_website_one_project(void **state) {
   assert_int_equal(admin_project_add(&g->env, &g->arena, &none, &p, keys), ERR_NONE);
   assert_int_equal(admin_project_add(&g->env, &g->arena, &none, &p, keys), ERR_NONE); // two without are fine
   const struct change website = {STR("website"), STR("https://shop.example.com")};
-  assert_int_equal(admin_project_set(&g->env, &g->arena, p.id, &website, 1, &p, &bad), ERR_WEBSITE_TAKEN);
+  assert_int_equal(admin_project_set(&g->env, &g->arena, p.id, &(struct changes){&website, 1, 0}, &p),
+                   ERR_WEBSITE_TAKEN);
 }
 
 static void rotation_keeps_the_old_pair_for_the_overlap(void **state) {
   struct gateway *g = *state;
   struct credentials fresh;
   enum err e;
-  assert_int_equal(admin_project_rotate(&g->env, &g->arena, g->project.id, MODE_TEST, HOUR_US, &fresh),
-                   ERR_NONE);
+  assert_int_equal(
+      admin_project_rotate(&g->env, &g->arena, &(struct rotation){g->project.id, MODE_TEST, HOUR_US}, &fresh),
+      ERR_NONE);
   struct credential *old = key_find(&g->env, g->keys[MODE_TEST].api_key, g->now_us, &e);
   struct credential *new = key_find(&g->env, fresh.api_key, g->now_us, &e);
   assert_non_null(old);
@@ -350,12 +247,11 @@ static void rotation_keeps_the_old_pair_for_the_overlap(void **state) {
   key_drop(old);
   key_drop(new);
   assert_null(key_find(&g->env, g->keys[MODE_TEST].api_key, g->now_us + HOUR_US, &e));
-  assert_int_equal(admin_project_rotate(&g->env, &g->arena, g->project.id, MODE_TEST, 0, &g->keys[MODE_TEST]),
+  assert_int_equal(admin_project_rotate(&g->env, &g->arena, &(struct rotation){g->project.id, MODE_TEST, 0},
+                                        &g->keys[MODE_TEST]),
                    ERR_NONE);
   assert_null(key_find(&g->env, fresh.api_key, g->now_us, &e));
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

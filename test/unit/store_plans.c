@@ -40,6 +40,21 @@ static void check(sqlite3 *db, enum query q) {
   sqlite3_free(text);
 }
 
+// Column names of `a`, then those of `b`, must be those of `both`: their rows are read by position.
+static void check_columns(sqlite3 *db, enum query both, enum query a, enum query b) {
+  sqlite3_stmt *st[3];
+  const enum query q[3] = {both, a, b};
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(sqlite3_prepare_v2(db, query_text(q[i]), -1, &st[i], NULL), SQLITE_OK);
+  int n = sqlite3_column_count(st[1]);
+  assert_int_equal(sqlite3_column_count(st[0]), n + sqlite3_column_count(st[2]));
+  for (int i = 0; i < sqlite3_column_count(st[0]); i++)
+    assert_string_equal(sqlite3_column_name(st[0], i),
+                        i < n ? sqlite3_column_name(st[1], i) : sqlite3_column_name(st[2], i - n));
+  for (int i = 0; i < 3; i++)
+    sqlite3_finalize(st[i]);
+}
+
 static void no_statement_scans(void **state) {
   (void)state;
   char folder[] = "/tmp/cryptopay-plans-XXXXXX", path[64], error[256];
@@ -52,6 +67,7 @@ static void no_statement_scans(void **state) {
   assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
   for (int q = 0; q < QUERIES; q++)
     check(db, (enum query)q);
+  check_columns(db, Q_PAYMENT_AND_PROJECT, Q_PAYMENT_BY_ID, Q_PROJECT_BY_ID);
   sqlite3_close(db);
   store_close(s);
   char command[96];

@@ -12,7 +12,8 @@ void job_ops(struct job *j, enum query q, int n, const struct val *params) {
   op->query = q;
   op->n_params = n;
   op->params = ARENA_ARRAY(j->arena, struct val, n);
-  memcpy(op->params, params, sizeof *params * (size_t)n);
+  if (n)
+    memcpy(op->params, params, sizeof *params * (size_t)n);
   j->ops[j->n_ops++] = op;
 }
 

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const BINARY = process.env.CRYPTOPAY_BIN ?? path.join(ROOT, 'build/cryptopay');
+delete process.env.CRYPTOPAY_BIN; // it is no setting: the program would refuse to start
 
 // ---- ports and waiting
 

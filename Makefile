@@ -154,9 +154,11 @@ test: ## installs what is missing, builds, runs every test and says how long eac
 	@$(MAKE) --no-print-directory -s -j2 all npm $(UNIT)
 	@MAKE="$(MAKE)" test/run $(TESTS)
 
-check: ## layers, style and layout of the sources
+check: ## layers, style and layout of the sources; the documentation names what there is
 	tools/check_includes --self-test
 	tools/check_includes
+	tools/check_docs --self-test
+	tools/check_docs
 	tools/check_style --self-test
 	tools/check_style
 

@@ -1,6 +1,5 @@
 // One event a line, as JSON, to standard error: {"time":…,"level":…,"event":…, fields…}.
-// A secret is never passed here; there is no field type that could carry one by accident (struct secret has
-// no text form).
+// A secret is never passed here.
 #pragma once
 #include "base/str.h"
 

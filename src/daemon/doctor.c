@@ -155,7 +155,7 @@ static void check_settings(struct doctor *d) {
                                    : " is for this machine only"),
         s->base.https ? NULL : "set base_url to https://… and put a TLS proxy in front of `listen`");
   if (s->allow_private_webhooks)
-    found(d, "webhooks", WARNING, STR("allow_private_webhooks is on: they may reach private networks"),
+    found(d, "webhooks", WARNING, STR("allow_private_webhooks is on: they may reach this machine"),
           "set allow_private_webhooks = no");
   if (!s->rate_limit)
     found(d, "rate limit", WARNING, STR("rate_limit is off"), "set rate_limit = yes");

@@ -280,9 +280,7 @@ void settings_warn(const struct settings *s) {
     LOG(WARN, "base_url is plain http: payers and API keys are not protected, put a TLS proxy in front",
         LOG_S("base_url", s->base.text));
   if (s->allow_private_webhooks)
-    LOG(WARN,
-        "allow_private_webhooks is on: webhooks may reach this machine and private networks, never use "
-        "this in production",
+    LOG(WARN, "allow_private_webhooks is on: webhooks may reach this machine, never use this in production",
         LOG_I("allow_private_webhooks", 1));
   if (!s->rate_limit)
     LOG(WARN, "rate_limit is off: for load tests only", LOG_I("rate_limit", 0));

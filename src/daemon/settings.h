@@ -32,7 +32,7 @@
     "certificates that webhook targets are checked against; default: the system's")                          \
   X(allow_http_webhooks, SWITCH, "no", 0, 0, NULL, "yes|no", "webhooks may go to http:// URLs too")          \
   X(allow_private_webhooks, SWITCH, "no", 0, 0, NULL, "yes|no",                                              \
-    "webhooks may go to this machine and private networks, any port, http too; for development only")        \
+    "webhooks may go to this machine, any port, http too; for development only")                             \
   X(commit_batch, NUMBER, "256", 1, 4096, NULL, "N",                                                         \
     "changes written in one commit at most; 1: each its own")                                                \
   X(write_queue, NUMBER, "4096", 1, 65536, NULL, "N",                                                        \

@@ -6,8 +6,8 @@
 #include "base/world.h"
 
 enum rate_kind {
-  RATE_KEY,     // requests with a valid API key
-  RATE_ADDRESS, // requests of a stranger
+  RATE_KEY,     // requests that name an API key, by that key
+  RATE_ADDRESS, // all others, by client address
   RATE_FAILURE, // wrong keys and signatures, per address
   RATE_KINDS
 };

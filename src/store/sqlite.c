@@ -14,7 +14,7 @@ static const char writer_setup[] = "PRAGMA page_size=4096;"
                                    "PRAGMA journal_mode=WAL;"
                                    "PRAGMA synchronous=FULL;"
                                    "PRAGMA wal_autocheckpoint=0;"
-                                   "PRAGMA foreign_keys=OFF;" // kept by the use cases, checked by `doctor`
+                                   "PRAGMA foreign_keys=OFF;" // kept by the use cases
                                    "PRAGMA mmap_size=0;" WRITER_CACHE;
 
 static const char reader_setup[] = "PRAGMA query_only=1;"

@@ -55,6 +55,7 @@ function manyStored(settings) {
   const data = freshDirectory('stored');
   rmSync(data, { recursive: true });
   cpSync(kept, data, { recursive: true });
+  execFileSync('sync'); // or the first commit would wait for the copy
   return data;
 }
 

@@ -41,7 +41,7 @@ struct connection {
   struct piece out; // what is left to send
   int64_t start_us;
   size_t body_left;
-  bool in_body, busy;
+  bool in_body, busy, last; // last: the server will close after this answer
   uint16_t n_head;
   char *head; // a head that arrived in parts
 };
@@ -235,7 +235,7 @@ static void connect_one(struct load *l, struct connection *c) {
     die("connect");
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) | O_NONBLOCK);
-  c->in_body = false;
+  c->in_body = c->last = false;
   c->n_head = 0;
   watch(l, c, EPOLL_CTL_ADD, EPOLLIN);
 }
@@ -254,6 +254,11 @@ static void send_rest(struct load *l, struct connection *c) {
 }
 
 static void send_next(struct load *l, struct connection *c) {
+  if (c->last) {
+    close(c->fd);
+    l->reconnects++;
+    connect_one(l, c);
+  }
   bool bounded = l->o.count > 0;
   c->busy = false;
   if (bounded && l->next >= l->o.count) {
@@ -324,6 +329,7 @@ static size_t take_head(struct load *l, struct connection *c, const char *p, siz
   const char *length = memmem(p, head_n, "Content-Length: ", 16);
   c->body_left = length ? strtoul(length + 16, NULL, 10) : 0;
   c->in_body = true;
+  c->last = memmem(p, head_n, "Connection: close", 17) != NULL;
   if (n < 12 || memcmp(p, "HTTP/1.1 200", 12) != 0)
     failed_answer(l, p, n);
   if (l->ids)

@@ -23,13 +23,16 @@ enum {
   IDLE_WITHIN_MS =
       75 * 1000, // between requests; above the 60 s after which proxies drop a kept connection themselves
   REAPER_TICK_MS = 500,
-  WAIT_MS = 25 * 1000, // a parked connection does not notice that its peer has gone
+  WAIT_MS = 20 * 1000, // to a quarter more; a parked connection does not notice that its peer has gone
 
   // connections
   CONNECTIONS_MAX = 18000,               // fewer where descriptors do not allow it
   CONNECTIONS_PER_ADDRESS_MAX = 200,     // not for loopback and trusted proxies
   CONNECTION_DESCRIPTORS_RESERVED = 256, // kept back for files, database and outgoing connections
-  CONNECTION_MEMORY_BYTES = 24 * 1024,   // head, its index and the answer's head
+  // Head, its index and the answer's head. Above 32 kB the library maps this memory: only touched pages
+  // count, and a closed connection gives all of it back. From the heap ten thousand waiting pages grew to
+  // 300 MB.
+  CONNECTION_MEMORY_BYTES = 36 * 1024,
   // Above this many, pages are answered with "Connection: close": the library clears all of a kept
   // connection's memory, so
   // that it counts in full, while a fresh one that waits has touched a third of it.

@@ -49,12 +49,18 @@ static void unlink_waiter(struct live *l, struct waiter *w) {
   metric_add(METRIC_WAITING, -1);
 }
 
+// Pages that began to wait together (a restart, a campaign) do not all ask again together: ten thousand
+// answers at once would cost twice the memory and stop everybody else for a moment.
+static int64_t spread_us(const struct live *l, int64_t row) {
+  return (int64_t)((uint64_t)row * 0x9E3779B97F4A7C15u % (uint64_t)(l->wait_us / 4 + 1));
+}
+
 struct waiter *live_join(struct live *l, struct request *r, int64_t row) {
   struct waiter *w = ARENA_NEW(r->arena, struct waiter);
   uint32_t b = bucket_of(row);
   w->request = r;
   w->row = row;
-  w->until_us = world_mono(l->world) + l->wait_us;
+  w->until_us = world_mono(l->world) + l->wait_us + spread_us(l, row);
   w->rung = atomic_fetch_add(&l->waiting, 1) >= LIVE_WAITERS_MAX;
   metric_add(METRIC_WAITING, 1);
   pthread_mutex_lock(lock_of(l, b));

@@ -27,7 +27,7 @@ enum {
   LIVE_WAITERS_MAX = 16384
 }; // beyond it live_park() calls `then` at once: the page falls back to asking
 
-struct live *live_start(const struct world *w, int wait_ms); // 0: WAIT_MS
+struct live *live_start(const struct world *w, int wait_ms); // 0: WAIT_MS; waits take up to a quarter longer
 // Wakes everybody and makes every later live_park() call `then` at once. Before server_stop().
 void live_quiet(struct live *l);
 void live_free(struct live *l); // after server_stop()

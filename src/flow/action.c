@@ -52,7 +52,7 @@ static enum err test_action(struct flow_action *f, struct pay_effects *fx) {
     return test_transfer(f, (struct usdt){rest.micro / 2}, f->now_us, fx);
   case ACTION_TEST_OVERPAY:
     return usdt_add(rest, USDT(1), &more) ? test_transfer(f, more, f->now_us, fx) : ERR_MOVE;
-  case ACTION_TEST_LATE:
+  case ACTION_TEST_LATE: // has expired by now, see expire_first()
     return test_transfer(f, rest, f->now_us > after_end_us ? f->now_us : after_end_us, fx);
   case ACTION_TEST_EXPIRE:
     return payment_expire(p, f->now_us > p->expires_us ? f->now_us : p->expires_us, fx);
@@ -68,6 +68,18 @@ static bool needs_test_mode(const struct flow_action *f) {
   return f->test_chain || (f->action != ACTION_EXTEND && f->action != ACTION_CANCEL);
 }
 
+// "late" is two changes, as it is on the chain: the end passes, then a block brings the money.
+static enum err expire_first(struct flow_action *f) {
+  struct payment *p = &f->payment;
+  struct pay_effects fx;
+  if (f->action != ACTION_TEST_LATE || p->status != PAY_PENDING)
+    return ERR_NONE;
+  enum err e = payment_expire(p, f->now_us > p->expires_us ? f->now_us : p->expires_us, &fx);
+  if (e == ERR_NONE)
+    change_queue(&f->job, p, &f->project, &fx, f->now_us);
+  return e;
+}
+
 static enum err apply(struct flow_action *f) {
   struct job *j = &f->job;
   struct pay_effects fx;
@@ -78,7 +90,9 @@ static enum err apply(struct flow_action *f) {
     return ERR_MOVE;
   f->transfer = (struct pay_transfer){0};
   f->was = f->payment.status;
-  enum err e = test_action(f, &fx);
+  enum err e = expire_first(f);
+  if (e == ERR_NONE)
+    e = test_action(f, &fx);
   if (e != ERR_NONE)
     return e;
   change_queue(j, &f->payment, &f->project, &fx, f->now_us);

@@ -145,8 +145,7 @@ static void close_old(struct flow_create *f) {
   struct pay_effects fx;
   f->old_was = f->old.status;
   payment_replace(&f->old, f->payment.row, f->takes_over, &fx);
-  job_update_payment(&f->job, &f->old);
-  JOB_OP(&f->job, Q_EVENT_ADD, v_int(f->old.row), v_int(f->now_us), v_text(str_of(fx.event)), v_null());
+  change_queue(&f->job, &f->old, f->project, &fx, f->now_us);
 }
 
 static void reserve(struct flow_create *f) {

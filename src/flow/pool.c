@@ -189,13 +189,13 @@ bool pools_next(struct pools *p, const struct project *project, struct usdt amou
   struct hint *h = hint_of(pool, amount);
   if (h->at == pool->n && h->jump > h->at)
     h->at = h->jump;
-  int64_t slot = h->at / pool->n;
+  int64_t slot = h->at / pool->n, end = reservation_slots(project->surcharge_cap);
   int index = (int)(h->at % pool->n);
-  if (h->n_freed && h->heap[0].slot <= slot) {
+  if (h->n_freed && h->heap[0].slot <= slot && h->heap[0].slot < end) { // the cap may have been lowered since
     struct freed f = heap_pop(h);
     slot = f.slot;
     index = f.index;
-  } else if (slot >= reservation_slots(project->surcharge_cap)) {
+  } else if (slot >= end) {
     return false;
   } else {
     h->at++;

@@ -41,6 +41,7 @@ struct key_info {
   int64_t created_us, expires_us, used_us; // used_us: first request signed with it; 0: none yet
 };
 enum err admin_project_keys(struct env *env, struct arena *a, int64_t app_id, struct key_info **out, int *n);
+enum { KEY_PAIRS_MAX = 8 }; // of a mode in force at a time; then a rotation with an overlap is refused
 struct rotation {
   int64_t app_id;
   int mode;

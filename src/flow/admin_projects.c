@@ -3,6 +3,7 @@
 #include "flow/admin.h"
 #include "flow/change.h"
 #include "flow/keys.h"
+#include "flow/pool.h"
 #include "flow/rows.h"
 
 #include <string.h>
@@ -257,6 +258,13 @@ static enum err store_changes(struct project_change *f) {
   return ERR_NONE;
 }
 
+// The hints of its address list depend on the cap of its surcharges.
+static void forget_project(struct job *j) {
+  struct project_change *f = (struct project_change *)j;
+  forget_keys(j);
+  pools_forget(f->env->pools, f->id);
+}
+
 static enum err project_change_step(struct job *j) {
   struct project_change *f = (struct project_change *)j;
   switch (j->round) {
@@ -275,7 +283,7 @@ static enum err project_change_step(struct job *j) {
 
 enum err admin_project_set(struct env *env, struct arena *a, int64_t app_id, struct changes *changes,
                            struct project *out) {
-  struct project_change f = {.job = {.step = project_change_step, .committed = forget_keys, .arena = a},
+  struct project_change f = {.job = {.step = project_change_step, .committed = forget_project, .arena = a},
                              .env = env,
                              .id = app_id,
                              .changes = changes->list,
@@ -321,22 +329,26 @@ enum err admin_project_keys(struct env *env, struct arena *a, int64_t app_id, st
 struct rotate {
   struct job job;
   struct env *env;
-  int64_t id, until_us;
-  int mode;
+  const struct rotation *in;
+  int64_t now_us;
   struct credentials *out;
 };
 
 static enum err rotate_step(struct job *j) {
   struct rotate *f = (struct rotate *)j;
-  if (j->round == 0)
-    JOB_OP(j, Q_PROJECT_BY_ID, v_int(f->id));
-  else if (j->round == 1 && job_rows(j, 0)->n == 0)
-    return ERR_NO_PROJECT;
-  else if (j->round == 1) {
+  const struct rotation *in = f->in;
+  if (j->round == 0) {
+    JOB_OP(j, Q_PROJECT_BY_ID, v_int(in->app_id));
+    JOB_OP(j, Q_CREDENTIAL_OF_PROJECT, v_int(in->app_id), v_int(in->mode), v_int(f->now_us));
+  } else if (j->round == 1) {
+    if (job_rows(j, 0)->n == 0)
+      return ERR_NO_PROJECT;
+    if (job_rows(j, 1)->n >= KEY_PAIRS_MAX && in->overlap_us)
+      return ERR_KEY_PAIRS;
     // All older pairs end with the overlap; one that ends sooner keeps its end.
-    JOB_OP(j, Q_CREDENTIAL_END, v_int(f->id), v_int(f->mode), v_int(f->until_us));
-    make_credentials(f->env, j->arena, f->mode, f->out);
-    add_credentials(j, f->env, f->id, f->mode, f->out);
+    JOB_OP(j, Q_CREDENTIAL_END, v_int(in->app_id), v_int(in->mode), v_int(f->now_us + in->overlap_us));
+    make_credentials(f->env, j->arena, in->mode, f->out);
+    add_credentials(j, f->env, in->app_id, in->mode, f->out);
   }
   return ERR_NONE;
 }
@@ -345,9 +357,8 @@ enum err admin_project_rotate(struct env *env, struct arena *a, const struct rot
                               struct credentials *out) {
   struct rotate f = {.job = {.step = rotate_step, .committed = forget_keys, .arena = a},
                      .env = env,
-                     .id = in->app_id,
-                     .until_us = world_now(env->world) + in->overlap_us,
-                     .mode = in->mode,
+                     .in = in,
+                     .now_us = world_now(env->world),
                      .out = out};
   return store_call(env->store, &f.job);
 }

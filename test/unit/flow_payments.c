@@ -58,6 +58,48 @@ static void another_amount_after_the_end_is_a_fresh_payment(void **state) {
   assert_false(str_eq(b->payment.address, a->payment.address));
 }
 
+static void set(struct gateway *g, const char *key, const char *value) {
+  struct change c = {str_of(key), str_of(value)};
+  struct changes one = {.list = &c, .n = 1};
+  assert_int_equal(admin_project_set(&g->env, &g->arena, g->project.id, &one, &g->project), ERR_NONE);
+}
+
+static int count_deliveries(struct gateway *g, const char *event) {
+  struct delivery_filter all = {.limit = 100};
+  struct delivery_info *d;
+  int n, found = 0;
+  assert_int_equal(admin_delivery_list(&g->env, &g->arena, &all, &d, &n), ERR_NONE);
+  for (int i = 0; i < n; i++)
+    found += str_eqc(d[i].event, event);
+  return found;
+}
+
+static void a_payment_closed_by_its_successor_tells_that_it_expired(void **state) {
+  struct gateway *g = *state;
+  set(g, "webhook-events", "expired");
+  create(g, true, "O1", 50000000);
+  g->now_us += HOUR_US;
+  create(g, true, "O1", 50000000); // before anything has swept the first
+  assert_int_equal(count_deliveries(g, "expired"), 1);
+  create(g, true, "O2", 50000000);
+  g->now_us += HOUR_US;
+  assert_int_equal(flow_sweep(&g->env, &g->arena, 10), 2);
+  create(g, true, "O2", 50000000); // told already
+  assert_int_equal(count_deliveries(g, "expired"), 3);
+}
+
+static void late_expires_first_and_pays_then(void **state) {
+  struct gateway *g = *state;
+  set(g, "webhook-events", "expired");
+  struct flow_create *a = create(g, true, "O1", 50000000);
+  struct flow_action *paid = act(g, a->payment.id, ACTION_TEST_LATE);
+  assert_int_equal(paid->job.result, ERR_NONE);
+  assert_int_equal(paid->payment.status, PAY_PAID);
+  assert_int_equal(paid->payment.sub, SUB_LATE);
+  assert_int_equal(count_deliveries(g, "expired"), 1);
+  assert_int_equal(count_deliveries(g, "paid"), 1);
+}
+
 static void live_needs_addresses(void **state) {
   struct gateway *g = *state;
   assert_int_equal(create(g, false, "O1", 50000000)->job.result, ERR_NO_ADDRESSES);
@@ -110,6 +152,24 @@ static void a_full_pool_says_so_and_recovers(void **state) {
   struct flow_create *f = create(g, false, "X", 50000000);
   assert_int_equal(f->job.result, ERR_NONE);
   assert_int_equal(f->payment.pay_amount.micro, 50000000);
+}
+
+// As after a start of the gateway.
+static void lose_hints(struct gateway *g) {
+  pools_free(g->env.pools);
+  g->env.pools = pools_new();
+}
+
+static void a_lower_cap_holds_for_what_was_remembered(void **state) {
+  struct gateway *g = *state;
+  add(g, "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH");
+  assert_int_equal(create(g, false, "L1", 50000000)->job.result, ERR_NONE);
+  lose_hints(g);
+  assert_int_equal(create(g, false, "L2", 50000000)->payment.pay_amount.micro, 50010000);
+  set(g, "surcharge-cap", "0");
+  assert_int_equal(create(g, false, "L3", 50000000)->job.result, ERR_NO_ADDRESS_FREE);
+  set(g, "surcharge-cap", "0.02");
+  assert_int_equal(create(g, false, "L3", 50000000)->payment.pay_amount.micro, 50020000);
 }
 
 static void each_derived_address_serves_one_order(void **state) {
@@ -253,15 +313,31 @@ static void rotation_keeps_the_old_pair_for_the_overlap(void **state) {
   assert_null(key_find(&g->env, fresh.api_key, g->now_us, &e));
 }
 
+static void pairs_in_force_have_an_end(void **state) {
+  struct gateway *g = *state;
+  struct credentials fresh;
+  struct rotation r = {g->project.id, MODE_TEST, HOUR_US};
+  for (int i = 1; i < KEY_PAIRS_MAX; i++)
+    assert_int_equal(admin_project_rotate(&g->env, &g->arena, &r, &fresh), ERR_NONE);
+  assert_int_equal(admin_project_rotate(&g->env, &g->arena, &r, &fresh), ERR_KEY_PAIRS);
+  r.overlap_us = 0;
+  assert_int_equal(admin_project_rotate(&g->env, &g->arena, &r, &fresh), ERR_NONE);
+  r.overlap_us = HOUR_US;
+  assert_int_equal(admin_project_rotate(&g->env, &g->arena, &r, &fresh), ERR_NONE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(the_same_order_is_answered_as_it_is),
       TEST(one_batch_sees_its_own_writes),
       TEST(an_expired_order_is_taken_over),
       TEST(another_amount_after_the_end_is_a_fresh_payment),
+      TEST(a_payment_closed_by_its_successor_tells_that_it_expired),
+      TEST(late_expires_first_and_pays_then),
       TEST(live_needs_addresses),
       TEST(plain_amounts_first_then_surcharges),
       TEST(a_full_pool_says_so_and_recovers),
+      TEST(a_lower_cap_holds_for_what_was_remembered),
       TEST(each_derived_address_serves_one_order),
       TEST(an_address_has_one_owner),
       TEST(a_removed_address_stays_claimed_until_released),
@@ -271,6 +347,7 @@ int main(void) {
       TEST(the_sweep_expires_test_payments_only),
       TEST(one_website_one_project),
       TEST(rotation_keeps_the_old_pair_for_the_overlap),
+      TEST(pairs_in_force_have_an_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

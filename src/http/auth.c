@@ -80,10 +80,24 @@ static enum err check(struct request *r, struct auth *out, int64_t now_us) {
   return timestamp_ok(r, now_us) ? read_idempotency_key(r, out) : ERR_TIMESTAMP;
 }
 
-static void count_failure(const struct request *r, int64_t mono_us) {
+static void retry_after(struct request *r, int64_t wait_s) {
+  request_add_header(r, "Retry-After", str_printf(r->arena, "%lld", (long long)wait_s));
+}
+
+// A request counts by the key that has signed it, so that nobody else can use up what the key's owner may;
+// what is signed by nobody counts by address, and never against who signs well from there.
+static enum err count(struct request *r, enum err e, struct str key) {
   struct app *app = app_of(r);
-  if (app->rate)
-    (void)rate_take(app->rate, RATE_FAILURE, r->client_key, mono_us);
+  bool stranger = e == ERR_API_KEY || e == ERR_SIGNATURE;
+  if (e == ERR_STORE)
+    return e;
+  int64_t wait_s = rate_take(app->rate, stranger ? RATE_FAILURE : RATE_KEY, stranger ? r->client_key : key,
+                             world_mono(app->env->world));
+  if (!wait_s)
+    return e;
+  metric_add(stranger ? METRIC_RATE_REFUSED_ADDRESS : METRIC_RATE_REFUSED_KEY, 1);
+  retry_after(r, wait_s);
+  return ERR_RATE;
 }
 
 enum err auth_check(struct request *r, struct auth *out) {
@@ -92,38 +106,32 @@ enum err auth_check(struct request *r, struct auth *out) {
   struct str key = request_header(r, "X-API-Key");
   enum err e = ERR_NONE;
   *out = (struct auth){.credential = key_find(app->env, key.p ? key : STR(""), now_us, &e)};
-  if (!out->credential) {
+  if (out->credential) {
+    e = check(r, out, now_us);
+  } else {
     // The same work as for a known key: how long a refusal takes tells nothing.
     (void)(has_v2(r) ? verify_v2(app->no_secret, r) : verify_v1(app->no_secret, r));
     e = e == ERR_NONE ? ERR_API_KEY : e;
-  } else if ((e = check(r, out, now_us)) == ERR_NONE) {
+  }
+  e = count(r, e, key);
+  if (e == ERR_NONE) {
     key_mark_used(app->env, out->credential);
     return ERR_NONE;
   }
-  if (e == ERR_API_KEY || e == ERR_SIGNATURE)
-    count_failure(r, world_mono(app->env->world));
   key_drop(out->credential);
   out->credential = NULL;
   return e;
 }
 
-static void refuse(struct request *r, int64_t wait_s) {
-  request_add_header(r, "Retry-After", str_printf(r->arena, "%lld", (long long)wait_s));
-  request_error(r, ERR_RATE, NULL);
-}
-
 void auth_admit(struct request *r) {
   struct app *app = app_of(r);
-  if (!app->rate || r->route->access == ACCESS_OPERATOR)
+  bool by_key = r->route->access == ACCESS_SIGNED && request_header(r, "X-API-Key").p;
+  if (by_key || r->route->access == ACCESS_OPERATOR)
     return;
-  int64_t now_us = world_mono(app->env->world);
-  struct str key = request_header(r, "X-API-Key");
-  bool by_key = key.p && r->route->access == ACCESS_SIGNED;
-  int64_t wait_s = by_key ? rate_peek(app->rate, RATE_FAILURE, r->client_key, now_us) : 0;
-  if (!wait_s)
-    wait_s = rate_take(app->rate, by_key ? RATE_KEY : RATE_ADDRESS, by_key ? key : r->client_key, now_us);
+  int64_t wait_s = rate_take(app->rate, RATE_ADDRESS, r->client_key, world_mono(app->env->world));
   if (!wait_s)
     return;
-  metric_add(by_key ? METRIC_RATE_REFUSED_KEY : METRIC_RATE_REFUSED_ADDRESS, 1);
-  refuse(r, wait_s);
+  metric_add(METRIC_RATE_REFUSED_ADDRESS, 1);
+  retry_after(r, wait_s);
+  request_error(r, ERR_RATE, NULL);
 }

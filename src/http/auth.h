@@ -16,9 +16,10 @@ struct auth {
 // Does the request bring anything that must be checked?
 bool auth_present(const struct request *r);
 
-// ERR_API_KEY, ERR_SIGNATURE, ERR_TIMESTAMP, ERR_IDEMPOTENCY_KEY, ERR_V2_REQUIRED, ERR_STORE; the credential
-// is NULL then.
+// ERR_API_KEY, ERR_SIGNATURE, ERR_TIMESTAMP, ERR_IDEMPOTENCY_KEY, ERR_V2_REQUIRED, ERR_STORE, ERR_RATE
+// (Retry-After is in the answer already); the credential is NULL then.
 enum err auth_check(struct request *r, struct auth *out) MUST_CHECK;
 
-// Rate limits, asked before the handler: by API key where one is given, otherwise by the client's address.
+// Rate limit by the client's address, asked before the handler. Requests with an API key are counted by
+// auth_check().
 request_fn auth_admit;

@@ -67,7 +67,7 @@ static struct bucket *find(struct bucket set[WAYS], uint64_t tag, int64_t now_us
   return oldest;
 }
 
-static int64_t ask(struct rate *r, enum rate_kind kind, struct str key, int64_t now_us, bool take) {
+int64_t rate_take(struct rate *r, enum rate_kind kind, struct str key, int64_t now_us) {
   if (!r || r->limits[kind].per_s == 0)
     return 0;
   const struct rate_limit *l = &r->limits[kind];
@@ -78,16 +78,8 @@ static int64_t ask(struct rate *r, enum rate_kind kind, struct str key, int64_t 
   struct bucket *b = find(shard->set[tag % SETS], tag, now_us);
   int64_t full_at = (b->full_at_us > now_us ? b->full_at_us : now_us) + token_us;
   int64_t over_us = full_at - now_us - room_us;
-  if (over_us <= 0 && take)
+  if (over_us <= 0)
     b->full_at_us = full_at;
   pthread_mutex_unlock(&shard->mutex);
   return over_us <= 0 ? 0 : (over_us + 999999) / 1000000;
-}
-
-int64_t rate_take(struct rate *r, enum rate_kind kind, struct str key, int64_t now_us) {
-  return ask(r, kind, key, now_us, true);
-}
-
-int64_t rate_peek(struct rate *r, enum rate_kind kind, struct str key, int64_t now_us) {
-  return ask(r, kind, key, now_us, false);
 }

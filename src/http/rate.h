@@ -6,8 +6,8 @@
 #include "base/world.h"
 
 enum rate_kind {
-  RATE_KEY,     // requests that name an API key, by that key
-  RATE_ADDRESS, // all others, by client address
+  RATE_KEY,     // requests signed with an API key's secret
+  RATE_ADDRESS, // requests without an API key
   RATE_FAILURE, // wrong keys and signatures, per address
   RATE_KINDS
 };
@@ -25,5 +25,3 @@ void rate_free(struct rate *r);
 // Takes one token. 0: go on; otherwise seconds after which it is worth coming back (Retry-After), at least 1.
 // `now_us` is a clock that does not go back. A NULL table (rate_limit = off) lets everything through.
 int64_t rate_take(struct rate *r, enum rate_kind kind, struct str key, int64_t now_us);
-// The same question without taking: for "too many failures" before the work, with the taking after a failure.
-int64_t rate_peek(struct rate *r, enum rate_kind kind, struct str key, int64_t now_us);

@@ -217,6 +217,20 @@ describe('limits and proxies', () => {
     assert.equal((await server.create(two.test)).status, 200, "another shop is not disturbed");
     await server.close();
   });
+
+  test('strangers cannot lock the owner of a key out, not even from the same address', async () => {
+    const server = await Server.start({ args: ['--rate-per-key', '5'] });
+    const { test: owner } = await server.addProject();
+    const thief = { api_key: owner.api_key, api_secret: 'sk_test_guessed' };
+    const answers = await Promise.all(Array.from({ length: 60 }, () => server.create(thief)));
+    assert.ok(answers.every((a) => a.status === 401 || a.status === 429));
+    assert.ok(limited(answers).length > 0, 'guessing is slowed down');
+    assert.ok(limited(answers).every((a) => Number(a.headers['retry-after']) >= 1));
+    for (let i = 0; i < 5; i++) assert.equal((await server.create(owner)).status, 200);
+    const unknown = await Promise.all(Array.from({ length: 40 }, (_, i) => server.create({ ...thief, api_key: `pk_test_${i}` })));
+    assert.ok(limited(unknown).length > 0, 'another key each time does not help');
+    await server.close();
+  });
 });
 
 describe('settings', () => {

@@ -162,13 +162,27 @@ int oracle_target(const struct oracle *o, int index, enum action action) {
   return index;
 }
 
+// "late" is two changes, if the second can follow: the end passes, then the money comes.
+static void end_first(struct oracle *o, int index, int64_t now_us) {
+  struct o_payment *p = &o->payments[index];
+  int64_t after = p->expires_us + 3 * SECOND, at = now_us > after ? now_us : after;
+  int from = p->status, from_sub = p->sub;
+  if (from != O_PENDING || p->received >= p->pay_amount || at >= p->quarantine_us)
+    return;
+  expire(o, index, now_us);
+  p->version++;
+  count_move(p, from, from_sub);
+}
+
 int oracle_apply(struct oracle *o, int index, enum action action, int64_t now_us) {
   struct o_payment *p = &o->payments[index];
-  int from = p->status, from_sub = p->sub;
   if (action != DO_CANCEL && action != DO_EXTEND && (!p->is_test || o->projects[p->project].live))
     return 404;
   if (p->replaced_by >= 0 && is_for_chain(action))
     return 409;
+  if (action == DO_LATE)
+    end_first(o, index, now_us);
+  int from = p->status, from_sub = p->sub;
   int refused = change(o, index, action, now_us);
   if (!refused) {
     p->version++;
@@ -208,8 +222,10 @@ static enum again order_again(const struct oracle *o, const struct intent *op, i
 static void close_old(struct oracle *o, int old, int by, bool taken) {
   struct o_payment *p = &o->payments[old];
   int from = p->status, from_sub = p->sub;
-  if (p->status == O_PENDING)
+  if (p->status == O_PENDING) {
     p->status = O_EXPIRED;
+    tell(o, old, TOLD_EXPIRED, o->payments[by].created_us);
+  }
   if (taken) {
     p->received = 0;
     p->sub = SUBST_NONE;

@@ -80,8 +80,9 @@
   X(ERR_PASSWORD, 422, "invalid_password",                                                                    \
     "The password must have 8 to 1024 characters and not be a common one.")                                   \
   X(ERR_NAME, 422, "invalid_name", "A name has 1 to 100 characters of printable text.")                       \
-  X(ERR_KEY_PAIRS, 409, "too_many_keys",                                                                     \
-    "8 pairs of keys are in force already. Wait until an overlap ends, or revoke all old ones with --overlap 0.") \
+  X(ERR_KEY_PAIRS, 409, "too_many_keys",                                                                      \
+    "8 pairs of keys are in force already. Wait until an overlap ends, or revoke all old ones with "          \
+    "--overlap 0.")                                                                                           \
   X(ERR_WEBSITE, 422, "invalid_website",                                                                      \
     "The website must be an http or https URL with a public domain name, not an IP address or localhost.")    \
   X(ERR_WEBSITE_TAKEN, 409, "website_taken", "This website is linked to another project already.")            \

@@ -6,6 +6,7 @@
 #include "store/check.h"
 
 #include <openssl/crypto.h>
+#include <signal.h>
 #include <sodium.h>
 #include <string.h>
 #include <termios.h>
@@ -46,27 +47,45 @@ static bool read_line(struct arena *a, struct str *line) {
   return true;
 }
 
-// Asks on the terminal without echo.
-static bool ask_password(struct arena *a, struct str *password) {
+static void interrupted(int signal) {
+  (void)signal; // only ends the read, so that the terminal gets its echo back
+}
+
+// Asks on the terminal without echo. False at its end or after ^C.
+static bool ask_hidden(struct arena *a, const char *question, struct str *answer) {
   struct termios before, quiet;
+  struct sigaction old, brief = {.sa_handler = interrupted}; // without SA_RESTART
   if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &before))
     return false;
   quiet = before;
   quiet.c_lflag &= ~(tcflag_t)ECHO;
-  fputs("Password: ", stderr);
+  sigaction(SIGINT, &brief, &old);
+  fputs(question, stderr);
   tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-  bool got = read_line(a, password);
+  bool got = read_line(a, answer);
   tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
   fputc('\n', stderr);
+  sigaction(SIGINT, &old, NULL);
   return got;
+}
+
+// Twice, since what is typed cannot be seen. False: *why.
+static bool ask_password(struct arena *a, struct str *password, const char **why) {
+  struct str again;
+  *why = "no password: type it on a terminal, or use --password-stdin";
+  if (!ask_hidden(a, "Password: ", password) || !ask_hidden(a, "Again: ", &again))
+    return false;
+  *why = "the two are not the same";
+  return str_eq(*password, again);
 }
 
 // The password stays in this process: only its hash goes on.
 int run_merchant_add(struct cli *c) {
   struct str password, hash;
   bool from_stdin = cli_switch(c, "password_stdin");
-  if (from_stdin ? !read_line(&c->arena, &password) : !ask_password(&c->arena, &password))
-    return cli_fail(c, EXIT_USAGE, "no password: type it on a terminal, or use --password-stdin");
+  const char *why = "no password on standard input";
+  if (from_stdin ? !read_line(&c->arena, &password) : !ask_password(&c->arena, &password, &why))
+    return cli_fail(c, EXIT_USAGE, "%s", why);
   enum err e = password_check(password, str_of(cli_text(c, "email")));
   if (!e)
     e = password_hash(password, &c->arena, &hash);

@@ -1,6 +1,6 @@
 // The command line: shapes, exit statuses, with and without a server, who may write when, backup and restore, doctor.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -156,6 +156,37 @@ describe('usage', () => {
     const result = await run(BINARY, ['project', 'show', '--json']);
     assert.equal(result.code, 2);
     assert.equal(JSON.parse(result.stdout).ok, false);
+  });
+});
+
+describe('a password typed on a terminal', { skip: spawnSync('script', ['--version']).error && 'no script(1) here' }, () => {
+  // script(1) gives the program a terminal; each answer is typed when its question has come.
+  const type = (dir, email, ...answers) =>
+    new Promise((resolve) => {
+      const command = `exec ${BINARY} merchant add --email ${email} --data ${dir}`;
+      const child = spawn('script', ['-qec', command, '/dev/null'], { env: { ...process.env, SHELL: '/bin/sh' }, stdio: 'pipe' });
+      let shown = '';
+      child.stdout.on('data', (data) => {
+        shown += data;
+        if (/(Password|Again): $/.test(shown) && answers.length) setTimeout(() => child.stdin.write(answers.shift()), 150);
+      });
+      child.on('close', (code) => resolve({ code, shown }));
+      setTimeout(() => child.kill(), 20000).unref();
+    });
+  test('is not shown, and asked for twice', async () => {
+    const { code, shown } = await type(newFolder(), 'typed@example.com', `${PASSWORD}\n`, `${PASSWORD}\n`);
+    assert.equal(code, 0, shown);
+    assert.match(shown, /Password: [^]*Again: [^]*merchant_id/);
+    assert.ok(!shown.includes(PASSWORD));
+  });
+  test('is refused when the two differ', async () => {
+    const { code, shown } = await type(newFolder(), 'typed@example.com', `${PASSWORD}\n`, 'something-else\n');
+    assert.equal(code, 2, shown);
+    assert.match(shown, /not the same/);
+  });
+  test('^C ends it', async () => {
+    const { code, shown } = await type(newFolder(), 'typed@example.com', '\u0003');
+    assert.equal(code, 2, shown);
   });
 });
 
@@ -470,11 +501,26 @@ describe('backup and restore', () => {
     assert.equal((await cli(other, ['merchant', 'add', '--email', 'x@example.com', '--password-stdin'], { input: PASSWORD })).code, 3);
     assert.ok(!existsSync(path.join(other, 'cryptopay.db')));
   });
-  test('not while a server runs; a backup then works', async () => {
-    const server = await Server.start();
-    await server.addProject();
+  test('not while a server runs; a backup then works, under load, and holds what was acknowledged before', async () => {
+    const server = await Server.start({ args: ['--rate-limit', 'no'] });
+    const project = await server.addProject();
     const copy = path.join(scratch, 'live.db');
+    const made = [];
+    let busy = true;
+    const load = Promise.all(Array.from({ length: 8 }, async () => {
+      while (busy) made.push((await server.createOk(project.test)).payment_id);
+    }));
+    await until(() => made.length > 100, '100 payments');
+    const before = [...made];
     assert.equal((await server.cli(['backup', copy])).code, 0);
+    busy = false;
+    await load;
+    const other = newFolder();
+    await ok(other, ['restore', copy, '--secret-key-file', path.join(server.dir, 'secret.key')]);
+    const listed = await run(BINARY, ['payment', 'list', '--limit', '10000', '--json', '--data', other, '--secret-key-file', path.join(server.dir, 'secret.key')]);
+    const held = new Set(listed.stdout.split('\n').filter(Boolean).map((l) => JSON.parse(l).payment_id));
+    assert.deepEqual(before.filter((id) => !held.has(id)), []);
+    assert.ok([...held].every((id) => made.includes(id)));
     const refused = await server.cli(['restore', copy, '--force']);
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /stop the server/);

@@ -49,7 +49,7 @@ struct sample {
 #define J    "Content-Type: application/json\r\n"
 #define POST "POST /json HTTP/1.1\r\nHost: h\r\n" J
 #define GET  "GET /ok HTTP/1.1\r\nHost: h\r\n"
-#define NEXT "GET /ok HTTP/1.1\r\nHost: h\r\n\r\n"
+#define NEXT "GET /ok HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
 static const struct sample malformed[] = {
     // length of the body
@@ -189,7 +189,7 @@ static void refused(void **state) {
   memcpy(bytes + s->n, NEXT, sizeof NEXT);
   int fd = raw_dial(server);
   raw_send(fd, bytes, s->n + sizeof NEXT - 1);
-  raw_read(fd, NULL, 300);
+  raw_read(fd, NULL, 5000);
   int status = raw_status();
   if (status != 400 && status != 413 && status != 505 &&
       answer[0]) // without any space: closed without a word
@@ -214,7 +214,7 @@ static void accepted(void **state) {
   memcpy(bytes + s->n, NEXT, sizeof NEXT);
   int fd = raw_dial(server);
   raw_send(fd, bytes, s->n + sizeof NEXT - 1);
-  raw_read(fd, NULL, 100);
+  raw_read(fd, NULL, 5000);
   assert_int_equal(count(" 200 OK"), strstr(s->bytes, "HTTP/1.0") ? 1 : 2);
   close(fd);
 }

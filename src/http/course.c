@@ -81,24 +81,33 @@ static bool must_close(const struct server_request *q) {
   return q->close || (page && reaper_connections(q->server->reaper) > CONNECTIONS_KEPT_MAX);
 }
 
-static struct MHD_Response *build_answer(struct server_request *q) {
-  struct request *r = &q->r;
-  struct MHD_Response *resp =
-      MHD_create_response_from_buffer(r->answer.n, (void *)(uintptr_t)r->answer.p, MHD_RESPMEM_PERSISTENT);
-  BUG_IF(!resp, "out of memory");
+int course_headers(const struct server_request *q, struct response_header *out) {
+  const struct request *r = &q->r;
   bool cache = false;
-  for (int i = 0; i < r->n_headers; i++) {
-    cache |= strcasecmp(r->headers[i].name, "Cache-Control") == 0;
-    add_header(resp, r->headers[i].name, r->headers[i].value.p);
+  int n = 0;
+  for (; n < r->n_headers; n++) {
+    out[n] = r->headers[n];
+    cache |= strcasecmp(out[n].name, "Cache-Control") == 0;
   }
   if (r->content_type.p)
-    add_header(resp, "Content-Type", r->content_type.p);
+    out[n++] = (struct response_header){"Content-Type", r->content_type};
   if (!cache)
-    add_header(resp, "Cache-Control", "no-store");
-  add_header(resp, "X-Content-Type-Options", "nosniff");
-  add_header(resp, "X-Request-Id", q->id);
+    out[n++] = (struct response_header){"Cache-Control", STR("no-store")};
+  out[n++] = (struct response_header){"X-Content-Type-Options", STR("nosniff")};
+  out[n++] = (struct response_header){"X-Request-Id", r->id};
   if (must_close(q))
-    add_header(resp, "Connection", "close");
+    out[n++] = (struct response_header){"Connection", STR("close")};
+  return n;
+}
+
+static struct MHD_Response *build_answer(const struct server_request *q) {
+  struct response_header all[RESPONSE_HEADERS_MAX + ADDED_HEADERS_MAX];
+  struct MHD_Response *resp = MHD_create_response_from_buffer(q->r.answer.n, (void *)(uintptr_t)q->r.answer.p,
+                                                              MHD_RESPMEM_PERSISTENT);
+  BUG_IF(!resp, "out of memory");
+  int n = course_headers(q, all);
+  for (int i = 0; i < n; i++)
+    add_header(resp, all[i].name, all[i].value.p);
   return resp;
 }
 
@@ -121,8 +130,18 @@ static enum MHD_Result refuse(struct server_request *q, enum err e) {
 // ---- the course of a request -------------------------------------------------------------------
 
 static enum MHD_Result run(struct server_request *q, request_fn *fn) {
+  enum suspension s = SUSPENDED_NOT;
+  q->suspension = &s;
   fn(&q->r);
-  return q->parked ? MHD_YES : send_answer(q);
+  switch (s) {
+  case SUSPENDED_NOT:
+    return send_answer(q);
+  case SUSPENDED_SHORT:
+    return MHD_YES;
+  case SUSPENDED_LONG: // q is another thread's already
+    return MHD_NO;
+  }
+  return MHD_NO;
 }
 
 static enum MHD_Result work(struct server_request *q) {
@@ -152,7 +171,6 @@ static enum MHD_Result work(struct server_request *q) {
 static enum MHD_Result go_on(struct server_request *q) {
   request_fn *then = q->then;
   q->then = NULL;
-  q->parked = false;
   return run(q, then);
 }
 
@@ -214,6 +232,13 @@ static enum MHD_Result take_body(struct server_request *q, const char *data, siz
   return total > REQUEST_DRAIN_BYTES_MAX ? MHD_NO : MHD_YES;
 }
 
+// A request that has gone to the hall is nothing that the library may speak of any more.
+static enum MHD_Result keep_context(enum MHD_Result result, void **context) {
+  if (result == MHD_NO)
+    *context = NULL;
+  return result;
+}
+
 enum MHD_Result course_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
                                const char *version, const char *data, size_t *n, void **context) {
   (void)cls, (void)mhd, (void)url;
@@ -222,13 +247,14 @@ enum MHD_Result course_request(void *cls, struct MHD_Connection *mhd, const char
   case STAGE_HEAD:
     return begin(q, method, version);
   case STAGE_BODY:
-    if (*n == 0)
-      return work(q);
-    size_t got = *n;
-    *n = 0;
-    return take_body(q, data, got);
+    if (*n) {
+      size_t got = *n;
+      *n = 0;
+      return take_body(q, data, got);
+    }
+    return keep_context(work(q), context);
   case STAGE_WORK:
-    return go_on(q);
+    return keep_context(go_on(q), context);
   case STAGE_DONE:
     *n = 0;
     return MHD_YES;
@@ -250,6 +276,7 @@ void *course_request_line(void *cls, const char *uri, struct MHD_Connection *mhd
   q->r.arena = &q->arena;
   q->r.app = s->o.app;
   q->r.id = (struct str){q->id, 32};
+  q->r.path = STR("");
   q->r.target = str_copy(&q->arena, q->uri);
   atomic_fetch_add(&s->running, 1);
   conn_enter(q->conn, PHASE_HEAD, q->start_us / 1000);
@@ -258,18 +285,28 @@ void *course_request_line(void *cls, const char *uri, struct MHD_Connection *mhd
 
 // A refusal is what a shop's developer asks about, with the request id. What strangers can cause at will
 // stays out.
-static enum log_level level_of(int status) {
-  if (status >= 500)
+static enum log_level level_of(const struct request *r) {
+  if (r->status >= 500)
     return LOG_WARN;
-  return status >= 400 && status != 404 && status != 429 ? LOG_INFO : LOG_DEBUG;
+  return r->route && r->status >= 400 && r->status != 429 ? LOG_INFO : LOG_DEBUG;
 }
 
 static void log_request(const struct server_request *q, int64_t us) {
   const struct request *r = &q->r;
   const char *event = r->status >= 500 ? "request failed" : r->status >= 400 ? "request refused" : "request";
-  LOG_WITH(level_of(r->status), event, LOG_S("request_id", r->id), LOG_S("method", r->method),
-           LOG_S("path", r->path), LOG_I("status", r->status), LOG_I("duration_us", us),
-           LOG_S("client", r->client), LOG_END);
+  LOG_WITH(level_of(r), event, LOG_S("request_id", r->id), LOG_S("method", r->method), LOG_S("path", r->path),
+           LOG_I("status", r->status), LOG_I("duration_us", us), LOG_S("client", r->client), LOG_END);
+}
+
+void course_end(struct server *s, struct server_request *q) {
+  int64_t took_us = now_us(s) - q->start_us;
+  if (q->r.status) {
+    int i = q->r.route ? (int)(q->r.route - s->o.routes) : s->n_routes;
+    route_stats_count(&s->stats[i], q->r.status, took_us);
+    log_request(q, took_us);
+  }
+  keep_request(s, q);
+  atomic_fetch_sub(&s->running, 1);
 }
 
 void course_completed(void *cls, struct MHD_Connection *mhd, void **context,
@@ -280,13 +317,6 @@ void course_completed(void *cls, struct MHD_Connection *mhd, void **context,
   if (!q)
     return;
   *context = NULL;
-  int64_t now = now_us(s);
-  conn_enter(q->conn, PHASE_IDLE, now / 1000);
-  if (q->r.status) {
-    int i = q->r.route ? (int)(q->r.route - s->o.routes) : s->n_routes;
-    route_stats_count(&s->stats[i], q->r.status, now - q->start_us);
-    log_request(q, now - q->start_us);
-  }
-  keep_request(s, q);
-  atomic_fetch_sub(&s->running, 1);
+  conn_enter(q->conn, PHASE_IDLE, now_us(s) / 1000);
+  course_end(s, q);
 }

@@ -9,4 +9,8 @@ enum MHD_Result course_request(void *server, struct MHD_Connection *mhd, const c
                                const char *version, const char *data, size_t *n, void **context);
 void course_completed(void *server, struct MHD_Connection *mhd, void **context,
                       enum MHD_RequestTerminationCode code);
+// The answer's headers, the handler's and those that the server adds; returns how many.
+int course_headers(const struct server_request *q, struct response_header *out);
+// Counts and logs the request and gives its memory back.
+void course_end(struct server *s, struct server_request *q);
 void course_free(struct server_request *q);

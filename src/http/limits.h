@@ -29,14 +29,9 @@ enum {
   CONNECTIONS_MAX = 18000,               // fewer where descriptors do not allow it
   CONNECTIONS_PER_ADDRESS_MAX = 200,     // not for loopback and trusted proxies
   CONNECTION_DESCRIPTORS_RESERVED = 256, // kept back for files, database and outgoing connections
-  // Head, its index and the answer's head. Above 32 kB the library maps this memory: only touched pages
-  // count, and a closed connection gives all of it back. From the heap ten thousand waiting pages grew to
-  // 300 MB.
-  CONNECTION_MEMORY_BYTES = 36 * 1024,
-  // Above this many, pages are answered with "Connection: close": the library clears all of a kept
-  // connection's memory, so
-  // that it counts in full, while a fresh one that waits has touched a third of it.
-  CONNECTIONS_KEPT_MAX = 512,
+  CONNECTION_MEMORY_BYTES = 24 * 1024,   // head, its index and the answer's head
+  // Above this many, pages are answered with "Connection: close": a kept connection's memory counts in full.
+  CONNECTIONS_KEPT_MAX = 2000,
   CONNECTION_THREADS_MAX = 64,
   REQUESTS_KEPT_FOR_REUSE = 256,
 };

@@ -88,7 +88,7 @@ void live_park(struct live *l, struct waiter *w, request_fn *then) {
     unlink_waiter(l, w);
   } else {
     w->parked = true;
-    request_suspend(r, then);
+    request_hold(r, then);
   }
   pthread_mutex_unlock(lock);
   if (at_once)

@@ -1,10 +1,19 @@
 #include "base/bug.h"
 #include "base/jsonw.h"
-#include "http/server_internal.h"
+#include "http/hall.h"
 
 #include <string.h>
 
+static struct str kept_header(const struct server_request *q, struct str name) {
+  for (int i = 0; i < q->n_kept; i++)
+    if (str_eq_nocase(q->kept[i].name, name))
+      return str_trim(q->kept[i].value);
+  return STR_NONE;
+}
+
 struct str request_header(const struct request *r, const char *name) {
+  if (!r->priv->mhd)
+    return kept_header(r->priv, str_of(name));
   const char *value = NULL;
   size_t n = 0;
   if (MHD_lookup_connection_value_n(r->priv->mhd, MHD_HEADER_KIND, name, strlen(name), &value, &n) !=
@@ -119,14 +128,31 @@ void request_error(struct request *r, enum err e, const char *param) {
                   str_printf(r->arena, "%s\nRequest %.*s\n", err_sentence(e), STR_FMT(r->id)));
 }
 
+static void set_aside(struct server_request *q, request_fn *then, enum suspension how) {
+  BUG_IF(*q->suspension != SUSPENDED_NOT, "suspended twice");
+  *q->suspension = how;
+  q->then = then;
+}
+
 void request_suspend(struct request *r, request_fn *then) {
   struct server_request *q = r->priv;
-  BUG_IF(q->parked, "suspended twice");
-  q->then = then;
-  q->parked = true;
-  MHD_suspend_connection(q->mhd);
+  set_aside(q, then, SUSPENDED_SHORT);
+  if (q->mhd)
+    MHD_suspend_connection(q->mhd);
+}
+
+void request_hold(struct request *r, request_fn *then) {
+  struct server_request *q = r->priv;
+  if (!q->mhd || hall_take(q->server->hall, q))
+    set_aside(q, then, SUSPENDED_LONG);
+  else
+    request_suspend(r, then);
 }
 
 void request_resume(struct request *r) {
-  MHD_resume_connection(r->priv->mhd);
+  struct server_request *q = r->priv;
+  if (q->mhd)
+    MHD_resume_connection(q->mhd);
+  else
+    hall_call(q->server->hall, q);
 }

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "http/course.h"
+#include "http/hall.h"
 #include "http/listener.h"
 
 #include <stdlib.h>
@@ -105,8 +106,10 @@ struct server *server_start(const struct server_options *o, char *error, size_t 
                                                     .trusted = &s->trusted,
                                                     .connections_max = connections,
                                                     .per_address_max = o->connections_per_address_max});
+  s->hall = hall_start(s, thread_count(o->threads));
   s->daemon = start_daemon(s, fd, connections);
   if (!s->daemon) {
+    hall_stop(s->hall);
     snprintf(error, error_size, "cannot start the HTTP server on %s", o->listen);
     reaper_stop(s->reaper);
     close(fd);
@@ -154,6 +157,7 @@ void server_stop(struct server *s, int grace_ms) {
   for (int64_t until = now_us(s) + grace_ms * 1000; atomic_load(&s->running) && now_us(s) < until;)
     nap();
   wait_for_working(s);
+  hall_stop(s->hall);
   MHD_stop_daemon(s->daemon);
   reaper_stop(s->reaper);
   free_server(s);

@@ -109,7 +109,10 @@ void request_error(struct request *r, enum err e,
 // is left out.
 void request_add_header(struct request *r, const char *name, struct str value);
 
-// Parks the connection; `then` runs on a pool thread after request_resume(). At most 25 s (a parked
-// connection does not notice that its peer has gone).
+// Sets the request aside; `then` runs after request_resume(), which may come from any thread. Both are the
+// handler's last word on the request, if somebody who could resume it knows it already. Short: until the
+// writer has answered, the connection is kept. Long (request_hold): up to 25 s with little memory; afterwards
+// the connection is closed.
 void request_suspend(struct request *r, request_fn *then);
+void request_hold(struct request *r, request_fn *then);
 void request_resume(struct request *r);

@@ -16,31 +16,46 @@ enum stage {
   STAGE_DONE, // answer queued
 };
 
+enum suspension {
+  SUSPENDED_NOT,
+  SUSPENDED_SHORT, // in the library, until the writer has answered
+  SUSPENDED_LONG,  // in the hall
+};
+
+struct kept_header {
+  struct str name, value;
+};
+
+enum { ADDED_HEADERS_MAX = 5 };
+
 struct server_request {
   struct request r;
   struct arena arena;
   struct server *server;
-  struct MHD_Connection *mhd;
+  struct MHD_Connection *mhd; // NULL in the hall
   struct conn *conn;
   struct buf body;
   struct framing framing;
-  request_fn *then; // while parked
+  request_fn *then; // while suspended
   enum stage stage;
   enum err early;    // the first failure of the checks before the handler
   const char *allow; // of a 405
   struct str uri;    // where the target stood in the read buffer
-  bool http10;
-  bool parked, close;
+  bool close;
+  enum suspension *suspension; // of whoever runs the handler: a suspended request is no longer its to look at
+  struct kept_header *kept;    // in the hall: the request's headers
+  int n_kept;
   int64_t start_us;
   char id[33];
   char client[ADDRESS_TEXT_BYTES];
-  struct server_request *next; // in the list of those kept for reuse
+  struct server_request *next; // in the list of those kept for reuse, or called in the hall
 };
 
 struct server {
   struct server_options o;
   struct MHD_Daemon *daemon;
   struct reaper *reaper;
+  struct hall *hall;
   struct proxy_list trusted;
   struct route_stats *stats; // per route, the last one for requests without a route
   int n_routes, port;

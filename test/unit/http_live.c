@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-enum { ROWS = 16, HASTY = 15, WAIT_TEST_MS = 2000 };
+enum { ROWS = 16, HASTY = 15, LONG_BYTES = 200000, WAIT_TEST_MS = 2000 };
 
 static struct server *server;
 static struct live *live;
@@ -24,6 +24,13 @@ static int64_t row_of(struct request *r) {
 }
 
 static void tell(struct request *r) {
+  request_add_header(r, "X-Language", request_header(r, "Accept-Language"));
+  if (request_query(r, "long").p) {
+    char *p = arena_alloc(r->arena, LONG_BYTES);
+    memset(p, 'x', LONG_BYTES);
+    request_reply(r, 200, "text/plain", (struct str){p, LONG_BYTES});
+    return;
+  }
   request_reply(r, 200, "text/plain",
                 str_printf(r->arena, "version=%lld", (long long)atomic_load(&version[row_of(r)])));
 }
@@ -72,15 +79,18 @@ static int stop(void **state) {
   return 0;
 }
 
-static void ask_watch(int fd, int64_t row, int64_t seen) {
+// An answer that was waited for ends its connection: each question has its own.
+static int ask_watch(int64_t row, int64_t seen) {
   char text[200];
+  int fd = raw_dial(server);
   int n = snprintf(text, sizeof text, "GET /watch?row=%lld&seen=%lld HTTP/1.1\r\nHost: h\r\n\r\n",
                    (long long)row, (long long)seen);
   raw_send(fd, text, (size_t)n);
+  return fd;
 }
 
 // The version in an answer, read into the caller's own buffer: several threads read at once.
-static int64_t read_version(int fd) {
+static int64_t read_to_end(int fd) {
   char buf[2048];
   size_t n = 0;
   char *found = NULL;
@@ -98,6 +108,12 @@ static int64_t read_version(int fd) {
   return atoll(found + 8);
 }
 
+static int64_t read_version(int fd) {
+  int64_t v = read_to_end(fd);
+  close(fd);
+  return v;
+}
+
 static void wait_for_waiting(int n) {
   for (int i = 0; i < 3000 && live_waiting(live) != n; i++)
     usleep(1000);
@@ -106,47 +122,38 @@ static void wait_for_waiting(int n) {
 
 static void rings_only_its_own(void **state) {
   (void)state;
-  int a = raw_dial(server), b = raw_dial(server);
-  ask_watch(a, 1, 0);
-  ask_watch(b, 2, 0);
+  int a = ask_watch(1, 0), b = ask_watch(2, 0);
   wait_for_waiting(2);
   change(1);
   assert_int_equal(read_version(a), 1);
   assert_int_equal(live_waiting(live), 1);
   change(2);
   assert_int_equal(read_version(b), 1);
-  ask_watch(a, 1, 0); // has missed a version: no waiting
+  a = ask_watch(1, 0); // has missed a version: no waiting
   assert_int_equal(read_version(a), 1);
-  close(a);
-  close(b);
 }
 
 static void ring_between_read_and_park(void **state) {
   (void)state;
-  int fd = raw_dial(server);
   int64_t from = world_mono(&world_real);
-  ask_watch(fd, HASTY, 0);
+  int fd = ask_watch(HASTY, 0);
   assert_int_equal(read_version(fd), 1);
   assert_true(world_mono(&world_real) - from < WAIT_TEST_MS * 1000 / 2);
-  close(fd);
 }
 
 static void goes_home_after_a_while(void **state) {
   (void)state;
-  int fd = raw_dial(server);
   int64_t from = world_mono(&world_real);
-  ask_watch(fd, 3, 0);
+  int fd = ask_watch(3, 0);
   assert_int_equal(read_version(fd), 0);
   int64_t ms = (world_mono(&world_real) - from) / 1000;
   assert_in_range(ms, WAIT_TEST_MS - 10, WAIT_TEST_MS + 8000);
-  close(fd);
 }
 
 static void dead_peers_leave_nothing(void **state) {
   (void)state;
   for (int i = 0; i < 50; i++) {
-    int fd = raw_dial(server);
-    ask_watch(fd, i % HASTY, 0);
+    int fd = ask_watch(i % HASTY, 0);
     if (i % 2)
       usleep(300);
     close(fd);
@@ -166,18 +173,15 @@ struct watcher {
 // end of the wait.
 static void *follow(void *arg) {
   struct watcher *w = arg;
-  int fd = raw_dial(server);
   int64_t seen = 0;
   w->ok = true;
   while (seen < w->until && w->ok) {
     int64_t from = world_mono(&world_real);
-    ask_watch(fd, w->row, seen);
-    int64_t now = read_version(fd);
+    int64_t now = read_version(ask_watch(w->row, seen));
     bool waited = world_mono(&world_real) - from >= WAIT_TEST_MS * 1000;
     w->ok = now >= seen && !(waited && now > seen);
     seen = now;
   }
-  close(fd);
   return NULL;
 }
 
@@ -213,27 +217,56 @@ static void no_ring_is_lost(void **state) {
 static void quiet_sends_all_home(void **state) {
   (void)state;
   int fd[20];
-  for (int i = 0; i < 20; i++) {
-    fd[i] = raw_dial(server);
-    ask_watch(fd[i], i % HASTY, 0);
-  }
+  for (int i = 0; i < 20; i++)
+    fd[i] = ask_watch(i % HASTY, 0);
   wait_for_waiting(20);
   live_quiet(live);
   for (int i = 0; i < 20; i++) {
     assert_int_equal(read_version(fd[i]), 0);
-    ask_watch(fd[i], i % HASTY, 0); // and nobody waits any more
-    assert_int_equal(read_version(fd[i]), 0);
-    close(fd[i]);
+    assert_int_equal(read_version(ask_watch(i % HASTY, 0)), 0); // and nobody waits any more
   }
+}
+
+// What the handler asks of the request, and what the client gets, is the same after the wait.
+static void waiting_changes_no_answer(void **state) {
+  (void)state;
+  static const char text[] = "HEAD /watch?row=5&seen=0 HTTP/1.1\r\nHost: h\r\nAccept-Language: ar \r\n\r\n";
+  int fd = raw_dial(server);
+  raw_send(fd, text, sizeof text - 1);
+  wait_for_waiting(1);
+  change(5);
+  raw_read(fd, NULL, 5000);
+  assert_int_equal(raw_status(), 200);
+  assert_non_null(strstr(answer, "Content-Length: 9\r\n"));
+  assert_non_null(strstr(answer, "X-Language: ar\r\n"));
+  assert_non_null(strstr(answer, "X-Request-Id: "));
+  assert_non_null(strstr(answer, "Connection: close\r\n"));
+  assert_non_null(strstr(answer, "Date: "));
+  assert_null(strstr(answer, "version=")); // a HEAD
+  close(fd);
+}
+
+// Longer than a socket takes at once by itself.
+static void long_answers_arrive_whole(void **state) {
+  (void)state;
+  static const char text[] = "GET /watch?row=6&seen=0&long=1 HTTP/1.1\r\nHost: h\r\n\r\n";
+  int fd = raw_dial(server);
+  raw_send(fd, text, sizeof text - 1);
+  wait_for_waiting(1);
+  change(6);
+  usleep(50000); // the client is slow
+  assert_true(raw_read(fd, NULL, 5000) > LONG_BYTES);
+  close(fd);
 }
 
 #define WITH(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      WITH(rings_only_its_own),      WITH(ring_between_read_and_park),
-      WITH(goes_home_after_a_while), WITH(dead_peers_leave_nothing),
-      WITH(no_ring_is_lost),         WITH(quiet_sends_all_home),
+      WITH(rings_only_its_own),        WITH(ring_between_read_and_park),
+      WITH(goes_home_after_a_while),   WITH(dead_peers_leave_nothing),
+      WITH(no_ring_is_lost),           WITH(quiet_sends_all_home),
+      WITH(waiting_changes_no_answer), WITH(long_answers_arrive_whole),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -344,6 +344,9 @@ describe('with a server and without', () => {
     for (const name of readdirSync(server.dir)) assert.equal(statSync(path.join(server.dir, name)).mode & 0o77, 0, name);
     assert.equal(statSync(path.join(server.dir, 'control.sock')).mode & 0o777, 0o600);
   });
+  test('no core file can hold a secret', () => {
+    assert.match(readFileSync(`/proc/${server.child.pid}/limits`, 'utf8'), /^Max core file size +0 +0 /m);
+  });
   test('lists page', async () => {
     const all = await server.cliLines(['payment', 'list']);
     assert.equal(all.length, 3);

@@ -1,5 +1,5 @@
-// A project's website: which URLs may be one, and which redirect and webhook URLs go with it (spec "Project
-// Website URL", "website URL", "success_url, fail_url", "Webhooks").
+// A project's website: which URLs may be one, and which redirect and webhook URLs go with it (spec
+// "Project Website URL", "success_url, fail_url", "Webhooks").
 #pragma once
 #include "core/err.h"
 

@@ -1,4 +1,4 @@
-// Hashes of passwords: argon2id, 64 MiB, 3 passes, 1 lane (doc: security). A hash names its own parameters
+// Hashes of passwords: argon2id, 64 MiB, 3 passes, 1 lane (OWASP ASVS). A hash names its own parameters
 // and salt.
 #pragma once
 #include "core/password_rule.h"

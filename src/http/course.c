@@ -284,8 +284,10 @@ void *course_request_line(void *cls, const char *uri, struct MHD_Connection *mhd
 }
 
 // A refusal is what a shop's developer asks about, with the request id. What strangers can cause at will
-// stays out.
+// stays out, and what a probe asks every few seconds.
 static enum log_level level_of(const struct request *r) {
+  if (r->route && r->route->access == ACCESS_OPERATOR)
+    return LOG_DEBUG;
   if (r->status >= 500)
     return LOG_WARN;
   return r->route && r->status >= 400 && r->status != 429 ? LOG_INFO : LOG_DEBUG;

@@ -1,4 +1,5 @@
-// Shared by server.c (libmicrohttpd's side) and request.c (the handler's side) only.
+// What the files of the server share: server.c (its life), course.c (a request's way through libmicrohttpd),
+// locate.c and request.c (the handler's side).
 #pragma once
 #include "http/framing.h"
 #include "http/limits.h"

@@ -69,7 +69,7 @@ void jsonw_i64(struct jsonw *w, int64_t v) {
   buf_i64(w->out, v);
 }
 
-void jsonw_bool(struct jsonw *w, bool v) {
+static void jsonw_bool(struct jsonw *w, bool v) {
   before_value(w);
   buf_c(w->out, v ? "true" : "false");
 }

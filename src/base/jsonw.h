@@ -14,7 +14,6 @@ void jsonw_close(struct jsonw *w, char bracket);   // '}' or ']'
 void jsonw_key(struct jsonw *w, const char *name); // a plain ASCII name
 void jsonw_str(struct jsonw *w, struct str s);     // absent gives null
 void jsonw_i64(struct jsonw *w, int64_t v);
-void jsonw_bool(struct jsonw *w, bool v);
 void jsonw_null(struct jsonw *w);
 
 // key and value in one call

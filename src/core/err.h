@@ -17,7 +17,6 @@
   X(ERR_NOT_OBJECT, 400, "invalid_json", "The body must be a JSON object.")                                   \
   X(ERR_BODY_TOO_LARGE, 413, "body_too_large", "The body is too large: at most 65536 bytes.")                 \
   X(ERR_HEADERS_TOO_LARGE, 431, "headers_too_large", "The request has too many or too large headers.")        \
-  X(ERR_TOO_SLOW, 408, "request_timeout", "The request did not arrive in time.")                              \
   X(ERR_METHOD, 405, "method_not_allowed", "This method is not allowed here.")                                \
   X(ERR_CONTENT_TYPE, 415, "unsupported_media_type", "Content-Type must be application/json.")                \
   X(ERR_FORM_TYPE, 415, "unsupported_media_type", "Content-Type must be application/x-www-form-urlencoded.")  \

@@ -23,7 +23,8 @@ void project_init(struct project *p) {
   };
 }
 
-bool project_name_ok(struct str name) {
+// 1 to 100 printable characters, no space at the ends.
+static bool name_ok(struct str name) {
   size_t chars = 0;
   for (size_t i = 0; i < name.n; i++) {
     unsigned char c = (unsigned char)name.p[i];
@@ -123,14 +124,14 @@ static enum err set_events(struct project *p, struct str v) {
 }
 
 static enum err set_name(struct project *p, struct str v) {
-  if (!project_name_ok(v))
+  if (!name_ok(v))
     return ERR_NAME;
   p->name = v;
   return ERR_NONE;
 }
 
 static enum err set_support(struct project *p, struct str v) {
-  if (v.n > SUPPORT_BYTES_MAX || (v.n && !project_name_ok(v)))
+  if (v.n > SUPPORT_BYTES_MAX || (v.n && !name_ok(v)))
     return ERR_SETTING;
   p->support = v.n ? v : STR_NONE;
   return ERR_NONE;

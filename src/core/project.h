@@ -34,9 +34,6 @@ struct project {
 // A project as it is made: in Test mode, enabled, with the documented defaults.
 void project_init(struct project *p);
 
-// Is this a name: 1 to 100 printable characters, no space at the ends?
-bool project_name_ok(struct str name);
-
 // One setting by its name on the command line ("mode", "enabled", "website", …); an unknown name or an
 // unusable value is refused with the error that fits. `allow_http` permits http webhooks. Texts are kept by
 // reference or live in `a`.

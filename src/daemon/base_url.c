@@ -53,7 +53,8 @@ bool host_port_split(struct str text, struct str *host, int64_t *port) {
   return text.n > 0 && split_authority(text, host, port) && *port != 0;
 }
 
-bool host_is_loopback(struct str host) {
+// localhost, a name below it, 127.0.0.0/8 or [::1].
+static bool host_is_loopback(struct str host) {
   char text[INET_ADDRSTRLEN];
   struct in_addr ip;
   if (str_eq_nocase(host, STR("localhost")) || str_eqc(host, "[::1]"))

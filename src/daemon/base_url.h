@@ -18,5 +18,3 @@ const char *base_url_parse(struct str text, struct arena *a, struct base_url *ou
 
 // Host and port of "127.0.0.1:8080", "[::1]:8080" or "localhost:8080"; false where it is not of that form.
 bool host_port_split(struct str text, struct str *host, int64_t *port);
-// localhost, a name below it, 127.0.0.0/8 or [::1].
-bool host_is_loopback(struct str host);

@@ -81,7 +81,7 @@ bool settings_is_flag(struct str name) {
   return find_flag(name) >= 0;
 }
 
-bool settings_parse_switch(struct str text, bool *out) {
+static bool parse_switch(struct str text, bool *out) {
   static const char *const yes[] = {"yes", "1", "on", "true"}, *const no[] = {"no", "0", "off", "false"};
   for (int i = 0; i < 4; i++) {
     if (str_eqc(text, yes[i]) || str_eqc(text, no[i])) {
@@ -224,7 +224,7 @@ static bool as_number(struct loading *l, int i, int64_t *out) {
 }
 
 static bool as_switch(struct loading *l, int i, bool *out) {
-  return settings_parse_switch(l->value[i], out) || FAIL(l, "%s: expected yes or no", spelling(l, i));
+  return parse_switch(l->value[i], out) || FAIL(l, "%s: expected yes or no", spelling(l, i));
 }
 
 static bool convert_all(struct loading *l, struct settings *s) {

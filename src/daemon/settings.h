@@ -81,8 +81,6 @@ bool settings_load(struct settings *s, struct arena *a, const struct settings_in
 
 // Is this the name of a setting, written as a flag ("base-url")?
 bool settings_is_flag(struct str name);
-// "yes", "no", "1", "0", "on", "off", "true", "false".
-bool settings_parse_switch(struct str text, bool *out);
 
 // The name as a flag without "--".
 const char *settings_flag_name(struct arena *a, enum setting i);

@@ -89,12 +89,3 @@ void job_update_project(struct job *j, const struct project *p) {
          v_int(p->policy.quarantine_us), v_int(p->policy.accept_late), v_int(p->policy.tolerance.micro),
          v_int(p->version));
 }
-
-void project_copy(struct project *to, const struct project *from, struct arena *a) {
-  *to = *from;
-  to->name = str_copy(a, from->name);
-  to->website = str_copy(a, from->website);
-  to->website_host = str_copy(a, from->website_host);
-  to->webhook_url = str_copy(a, from->webhook_url);
-  to->support = str_copy(a, from->support);
-}

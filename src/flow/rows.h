@@ -12,6 +12,3 @@ void job_add_payment(struct job *j, const struct payment *p); // one row: its ne
 void job_update_payment(struct job *j,
                         const struct payment *p); // one row when the version before was the stored one
 void job_update_project(struct job *j, const struct project *p); // likewise
-
-// A copy of the project whose texts live in `a`.
-void project_copy(struct project *to, const struct project *from, struct arena *a);

@@ -5,8 +5,7 @@
 enum {
   // one request
   REQUEST_HEADERS_MAX = 100,
-  REQUEST_HEAD_BYTES_MAX = 16 * 1024,  // request line and headers as sent
-  REQUEST_TARGET_BYTES_MAX = 8 * 1024, // path and query
+  REQUEST_HEAD_BYTES_MAX = 16 * 1024, // request line and headers as sent
   REQUEST_BODY_BYTES_MAX = 64 * 1024,
   REQUEST_DRAIN_BYTES_MAX =
       1024 * 1024, // a body that is too large is still read up to here, so that the client sees the 413

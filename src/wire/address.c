@@ -35,10 +35,6 @@ void address_test_format(const struct tron_address *address, char out[ADDRESS_TE
   format(address, 0xFF, out);
 }
 
-bool address_eq(const struct tron_address *a, const struct tron_address *b) {
-  return memcmp(a->account, b->account, ADDRESS_N) == 0;
-}
-
 void address_of_key(const uint8_t xy[64], struct tron_address *out) {
   uint8_t hash[KECCAK_N];
   keccak256((struct str){(const char *)xy, 64}, hash);

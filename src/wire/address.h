@@ -18,7 +18,5 @@ void address_format(const struct tron_address *address, char out[ADDRESS_TEXT_N 
 // send to it.
 void address_test_format(const struct tron_address *address, char out[ADDRESS_TEXT_N + 1]);
 
-bool address_eq(const struct tron_address *a, const struct tron_address *b);
-
 // The address of a public key: the last 20 bytes of the Keccak-256 of its uncompressed form X‖Y.
 void address_of_key(const uint8_t xy[64], struct tron_address *out);

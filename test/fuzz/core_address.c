@@ -20,7 +20,8 @@ static void check_xpub(struct str text) {
   BUG_IF(bip32_parse(str_of(canonical), &y) != BIP32_OK || memcmp(x.key, y.key, sizeof x.key) != 0,
          "the same account");
   address_format(&address, out);
-  BUG_IF(!address_parse(str_of(out), &again) || !address_eq(&address, &again), "a derived address is one");
+  BUG_IF(!address_parse(str_of(out), &again) || memcmp(address.account, again.account, ADDRESS_N) != 0,
+         "a derived address is one");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {

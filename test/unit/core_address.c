@@ -123,7 +123,7 @@ static void test_addresses_have_a_wrong_checksum(void **state) {
     assert_int_equal(text[0], 'T');
     assert_false(address_parse(str_of(text), &out));
     assert_true(address_parse(str_of(real), &out));
-    assert_true(address_eq(&address, &out));
+    assert_memory_equal(address.account, out.account, ADDRESS_N);
     assert_memory_equal(text, real, 24); // only its end differs
   }
 }

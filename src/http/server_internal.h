@@ -1,5 +1,5 @@
 // What the files of the server share: server.c (its life), course.c (a request's way through libmicrohttpd),
-// locate.c and request.c (the handler's side).
+// hall.c (those that wait for long), locate.c and request.c (the handler's side).
 #pragma once
 #include "http/framing.h"
 #include "http/limits.h"

@@ -22,7 +22,7 @@ enum {
   IDLE_WITHIN_MS =
       75 * 1000, // between requests; above the 60 s after which proxies drop a kept connection themselves
   REAPER_TICK_MS = 500,
-  WAIT_MS = 20 * 1000, // to a quarter more; a parked connection does not notice that its peer has gone
+  WAIT_MS = 20 * 1000, // to a quarter more
 
   // connections
   CONNECTIONS_MAX = 18000,               // fewer where descriptors do not allow it

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { BUCKETS = 4096, LOCKS = 64, TICK_MS = 250 };
+enum { BUCKETS = 4096, LOCKS = 64, TICK_MS = 250, GONE_TICKS = 8 };
 
 struct waiter {
   struct waiter *next, *prev;
@@ -95,20 +95,14 @@ void live_park(struct live *l, struct waiter *w, request_fn *then) {
     then(r);
 }
 
-// Wakes the waiters of one bucket: those of `row`, or with row < 0 those whose time has come. The lock is
-// held: a woken request, and the waiter in its arena, may be gone the moment it is resumed.
-static void wake(struct live *l, uint32_t b, int64_t row, int64_t now_us) {
-  for (struct waiter *w = l->bucket[b], *next; w; w = next) {
-    next = w->next;
-    if (row >= 0 ? w->row != row : w->until_us > now_us)
-      continue;
-    if (!w->parked) {
-      w->rung = true;
-      continue;
-    }
-    unlink_waiter(l, w);
-    request_resume(w->request);
+// The lock is held. A woken request, and the waiter in its arena, may be gone the moment it is resumed.
+static void wake(struct live *l, struct waiter *w) {
+  if (!w->parked) {
+    w->rung = true;
+    return;
   }
+  unlink_waiter(l, w);
+  request_resume(w->request);
 }
 
 void live_ring(void *self, int64_t row, int64_t version) {
@@ -116,14 +110,24 @@ void live_ring(void *self, int64_t row, int64_t version) {
   struct live *l = self;
   uint32_t b = bucket_of(row);
   pthread_mutex_lock(lock_of(l, b));
-  wake(l, b, row, 0);
+  for (struct waiter *w = l->bucket[b], *next; w; w = next) {
+    next = w->next;
+    if (w->row == row)
+      wake(l, w);
+  }
   pthread_mutex_unlock(lock_of(l, b));
 }
 
-static void wake_late(struct live *l, int64_t now_us) {
+// Sends home whose time has come and, each bucket at every GONE_TICKS-th tick, whose client has left.
+static void wake_late(struct live *l, int64_t now_us, uint32_t tick) {
   for (uint32_t b = 0; b < BUCKETS && atomic_load(&l->waiting); b++) {
+    bool ask = (b + tick) % GONE_TICKS == 0;
     pthread_mutex_lock(lock_of(l, b));
-    wake(l, b, -1, now_us);
+    for (struct waiter *w = l->bucket[b], *next; w; w = next) {
+      next = w->next;
+      if (w->until_us <= now_us || (ask && w->parked && request_is_gone(w->request)))
+        wake(l, w);
+    }
     pthread_mutex_unlock(lock_of(l, b));
   }
 }
@@ -131,14 +135,14 @@ static void wake_late(struct live *l, int64_t now_us) {
 static void *live_main(void *arg) {
   struct live *l = arg;
   pthread_mutex_lock(&l->mutex);
-  while (!l->stopping) {
+  for (uint32_t tick = 0; !l->stopping; tick++) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += TICK_MS * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
     pthread_cond_timedwait(&l->wake, &l->mutex, &until);
-    wake_late(l, world_mono(l->world));
+    wake_late(l, world_mono(l->world), tick);
   }
   pthread_mutex_unlock(&l->mutex);
   return NULL;
@@ -163,7 +167,7 @@ struct live *live_start(const struct world *w, int wait_ms) {
 
 void live_quiet(struct live *l) {
   atomic_store(&l->quiet, true);
-  wake_late(l, INT64_MAX);
+  wake_late(l, INT64_MAX, 0);
 }
 
 void live_free(struct live *l) {

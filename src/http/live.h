@@ -14,7 +14,7 @@
 // live_park() then calls `then` at once. `then` reads again and answers, changed or not; the client asks
 // anew.
 //
-// One mutex per group of payments; requests are resumed outside of the pool's locks.
+// One mutex per group of payments. A client that leaves is noticed within some two seconds.
 #pragma once
 #include "base/bell.h"
 #include "base/world.h"

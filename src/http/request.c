@@ -3,6 +3,7 @@
 #include "http/hall.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 static struct str kept_header(const struct server_request *q, struct str name) {
   for (int i = 0; i < q->n_kept; i++)
@@ -147,6 +148,11 @@ void request_hold(struct request *r, request_fn *then) {
     set_aside(q, then, SUSPENDED_LONG);
   else
     request_suspend(r, then);
+}
+
+bool request_is_gone(const struct request *r) {
+  char c;
+  return !r->priv->mhd && recv(r->priv->conn->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 void request_resume(struct request *r) {

@@ -116,3 +116,5 @@ void request_add_header(struct request *r, const char *name, struct str value);
 void request_suspend(struct request *r, request_fn *then);
 void request_hold(struct request *r, request_fn *then);
 void request_resume(struct request *r);
+// Has the client of a held request closed its side? Asks the socket.
+bool request_is_gone(const struct request *r);

@@ -56,19 +56,23 @@ static void watch(struct request *r) {
 
 static const struct route routes[] = {{"GET", "/watch", ACCESS_PUBLIC, NULL, watch, "watch"}, {0}};
 
-static int start(void **state) {
-  (void)state;
+static int start_with(int wait_ms) {
   char error[200];
   signal(SIGPIPE, SIG_IGN);
   log_set_level(LOG_ERROR);
   memset(version, 0, sizeof version);
   bell = (struct bell){0};
-  live = live_start(&world_real, WAIT_TEST_MS);
+  live = live_start(&world_real, wait_ms);
   bell_listen(&bell, live_ring, live);
   server = server_start(
       &(struct server_options){.listen = "127.0.0.1:0", .routes = routes, .threads = 2, .world = &world_real},
       error, sizeof error);
   return server ? 0 : -1;
+}
+
+static int start(void **state) {
+  (void)state;
+  return start_with(WAIT_TEST_MS);
 }
 
 static int stop(void **state) {
@@ -115,7 +119,7 @@ static int64_t read_version(int fd) {
 }
 
 static void wait_for_waiting(int n) {
-  for (int i = 0; i < 3000 && live_waiting(live) != n; i++)
+  for (int i = 0; i < 8000 && live_waiting(live) != n; i++)
     usleep(1000);
   assert_int_equal(live_waiting(live), n);
 }
@@ -148,6 +152,18 @@ static void goes_home_after_a_while(void **state) {
   assert_int_equal(read_version(fd), 0);
   int64_t ms = (world_mono(&world_real) - from) / 1000;
   assert_in_range(ms, WAIT_TEST_MS - 10, WAIT_TEST_MS + 8000);
+}
+
+static void dead_peers_are_noticed(void **state) {
+  (void)state;
+  live_quiet(live); // one with a long wait takes its place
+  server_stop(server, 1000);
+  live_free(live);
+  start_with(60000);
+  int fd = ask_watch(1, 0);
+  wait_for_waiting(1);
+  close(fd);
+  wait_for_waiting(0);
 }
 
 static void dead_peers_leave_nothing(void **state) {
@@ -263,10 +279,9 @@ static void long_answers_arrive_whole(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      WITH(rings_only_its_own),        WITH(ring_between_read_and_park),
-      WITH(goes_home_after_a_while),   WITH(dead_peers_leave_nothing),
-      WITH(no_ring_is_lost),           WITH(quiet_sends_all_home),
-      WITH(waiting_changes_no_answer), WITH(long_answers_arrive_whole),
+      WITH(rings_only_its_own),       WITH(ring_between_read_and_park), WITH(goes_home_after_a_while),
+      WITH(dead_peers_leave_nothing), WITH(dead_peers_are_noticed),     WITH(no_ring_is_lost),
+      WITH(quiet_sends_all_home),     WITH(waiting_changes_no_answer),  WITH(long_answers_arrive_whole),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
   // The visitor's own time, UTC beside it.
   function localTimes(root) {
     for (const t of root.querySelectorAll('time')) {
-      const at = new Date(t.dateTime), today = at.toDateString() === new Date().toDateString();
+      const at = new Date(t.dateTime), today = !t.closest('.receipt') && at.toDateString() === new Date().toDateString();
       const shown = at.toLocaleString(lang, today ? {timeStyle: 'short'} : {dateStyle: 'medium', timeStyle: 'short'});
       const utc = at.toISOString().slice(11, 16) + ' UTC';
       t.textContent = at.getTimezoneOffset() ? `${shown} (${utc})` : `${shown} UTC`;

@@ -225,12 +225,12 @@ void checkout_view_make(struct checkout_view *v, struct arena *a, const struct p
   v->sub = payment_sub_at(p, facts->now_us);
   v->version = p->version;
   v->test = p->is_test;
-  v->test_buttons = p->is_test && !project->live;
   v->live = v->state != CHECKOUT_PAID && v->state != CHECKOUT_REPLACED;
   v->accepts_late = project->policy.accept_late && facts->now_us < p->quarantine_us;
   v->order_id = p->order_id;
   v->newer_id = facts->newer_id;
   v->pays = v->state == CHECKOUT_WAITING || v->state == CHECKOUT_UNDERPAID;
+  v->test_buttons = p->is_test && !project->live && (v->pays || v->state == CHECKOUT_EXPIRED);
   bool open = v->status == PAY_PENDING && v->pays;
   v->can_extend = open && !(p->extended & EXT_PAYER);
   v->can_cancel = v->state == CHECKOUT_WAITING && p->received.micro == 0;

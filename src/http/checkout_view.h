@@ -43,7 +43,7 @@ struct checkout_view {
   enum pay_status status; // as the API has them
   enum pay_sub sub;
   int64_t id, version;
-  bool test, test_buttons; // a test payment; its project is in Test mode, so the buttons work
+  bool test, test_buttons; // a test payment; its project is in Test mode and something is left to play
   bool live;               // may still change by itself
 
   struct str shop, shop_url, support,

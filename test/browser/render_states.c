@@ -127,6 +127,10 @@ static void cancelled(struct scene *s) {
   s->payment.sub = SUB_CANCELLED;
   s->payment.cancelled_us = NOW_US - MINUTE_US;
 }
+static void cancelled_test(struct scene *s) {
+  waiting_test(s);
+  cancelled(s);
+}
 static void failed(struct scene *s) {
   s->payment.status = PAY_FAILED;
 }
@@ -170,6 +174,7 @@ static const struct {
     {"expired-part", expired_part, 0},
     {"expired-test", expired_test, 0},
     {"cancelled", cancelled, 0},
+    {"cancelled-test", cancelled_test, 0},
     {"failed", failed, 0},
     {"replaced", replaced, 0},
     {"unknown", NULL, CHECKOUT_UNKNOWN},

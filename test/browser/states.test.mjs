@@ -72,12 +72,40 @@ test('the code is dark on light, at least 200 px wide, in the dark too', async (
   await context.close();
 });
 
-test('the code is above the fold on a phone', async () => {
+test('on a phone the whole code is above the fold, with what the browser itself takes of the screen', async () => {
+  const FOLD_PX = 660;
   const context = await open(browser, 'phone');
   const page = await context.newPage();
+  const faults = [];
+  for (const lang of LANGUAGES)
+    for (const state of ['waiting', 'waiting-plain', 'waiting-test', 'waiting-ending']) {
+      await page.goto(server.url(lang, state));
+      const box = await page.locator('.qr svg').boundingBox();
+      if (box.y + box.height > FOLD_PX) faults.push(`${lang} ${state}: ends at ${box.y + box.height}`);
+      assert.ok(box.width >= 200, `${lang} ${state}: ${box.width} wide`);
+    }
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test('a test payment says TEST wherever the page is scrolled to', async () => {
+  const context = await open(browser, 'phone');
+  const page = await context.newPage();
+  for (const state of ['waiting-test', 'expired-test', 'cancelled-test', 'paid-test']) {
+    await page.goto(server.url('en', state));
+    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+    const box = await page.locator('.test').boundingBox();
+    assert.ok(box.y >= 0 && box.height > 20, `${state}: the banner is at ${box.y}`);
+    assert.match(await page.title(), /^TEST · /);
+  }
+  for (const state of ['waiting-test', 'expired-test', 'cancelled-test']) {
+    await page.goto(server.url('en', state));
+    const buttons = await page.locator('.tester button').count();
+    assert.equal(await page.locator('.tester').count(), buttons ? 1 : 0, `${state}: no heading without buttons`);
+    assert.equal(buttons > 0, state !== 'cancelled-test');
+  }
   await page.goto(server.url('en', 'waiting'));
-  const box = await page.locator('.qr').boundingBox();
-  assert.ok(box.y + box.height <= DRESSES.phone.viewport.height, `ends at ${box.y + box.height}`);
+  assert.equal(await page.locator('.test').count(), 0);
   await context.close();
 });
 
@@ -122,5 +150,9 @@ test('printing leaves the receipt and takes the rest away', async () => {
   assert.ok(await page.locator('.receipt').isVisible());
   for (const gone of ['#print', '.next', 'footer nav']) assert.ok(!(await page.locator(gone).isVisible()), gone);
   assert.equal(await page.locator('.receipt').evaluate((e) => getComputedStyle(e, '::after').content), '"TEST"');
+  assert.ok(!(await page.getByText('The shop is being told').isVisible()), 'what is true only now');
+  await page.clock.setFixedTime('2026-07-01T20:00:00Z');
+  await page.reload();
+  assert.match(await page.locator('.receipt time').textContent(), /Jul 1, 2026/, 'a receipt has its date, on its day too');
   await context.close();
 });

@@ -26,7 +26,7 @@ test('the page has what a payer needs, and its headers', async () => {
   const answer = await request(payment.payment_url);
   assert.equal(answer.status, 200);
   assert.match(answer.headers['content-type'], /^text\/html; charset=utf-8$/);
-  for (const part of [payment.address.slice(6, -6), payment.order_id, 'Tea &amp; &lt;House&gt;', 'TRON (TRC20)', '<svg', 'Test payment.'])
+  for (const part of [payment.address.slice(6, -6), payment.order_id, 'Tea &amp; &lt;House&gt;', 'TRON (TRC20)', '<svg', '<strong>TEST</strong>'])
     assert.ok(answer.text.includes(part), part);
   for (const secret of [keys.api_key, keys.api_secret, keys.webhook_secret, 'for the records only']) assert.ok(!answer.text.includes(secret));
   const h = answer.headers;
@@ -137,7 +137,7 @@ test('no test buttons once the project is live', async () => {
   const payment = await server.createOk(other.test);
   await server.setProject(other.app_id, { mode: 'live' });
   const answer = await page(payment.payment_id);
-  assert.match(answer.text, /Test payment\./);
+  assert.match(answer.text, /<strong>TEST<\/strong>/);
   assert.doesNotMatch(answer.text, /action="test"/);
   assert.equal((await server.testAction(payment.payment_id, 'pay')).status, 404);
   assert.equal((await server.testAction(payment.payment_id, 'cancel')).status, 404);

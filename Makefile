@@ -133,7 +133,7 @@ fuzz-run: $(FUZZ:%=$(B)/run/%)
 BENCH := $(patsubst test/bench/%.c,$(B)/bench/%,$(wildcard test/bench/*.c))
 .PHONY: bench bench-tools
 bench-tools: $(BENCH)
-bench: all bench-tools
+bench: all bench-tools ## one table: this gateway against simpler programs on the same machine (test/bench/README.md)
 	node test/bench/bench.mjs
 
 $(B)/bench/%: test/bench/%.c $(B)/libcryptopay.a

@@ -117,13 +117,16 @@ static int prepare(struct restore *r) {
   return -1;
 }
 
-// The old database, with what SQLite keeps beside it, under a name that tells when it was replaced.
+// The old database, with what SQLite keeps beside it, under a name that tells when it was replaced. Its
+// companions go even where it is gone itself: SQLite would write them into the copy that takes the name. The
+// database goes first: one without its companions has lost its last changes, the other way round the restore
+// is seen to be unfinished.
 static bool put_aside(struct restore *r, const char **aside) {
-  static const char *const tails[] = {"-wal", "-shm", ""};
+  static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
   struct arena *a = &r->c->arena;
   *aside =
       str_printf(a, "%s.replaced-%lld", r->folder.database, (long long)(world_now(&world_real) / 1000000)).p;
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < 4; i++) {
     const char *from = str_printf(a, "%s%s", r->folder.database, tails[i]).p;
     if (rename(from, str_printf(a, "%s%s", *aside, tails[i]).p) && errno != ENOENT)
       return false;
@@ -131,9 +134,9 @@ static bool put_aside(struct restore *r, const char **aside) {
   return true;
 }
 
-static int take_place(struct restore *r, bool replace) {
-  const char *aside = NULL;
-  if (replace && !put_aside(r, &aside))
+static int take_place(struct restore *r, bool replaces) {
+  const char *aside;
+  if (!put_aside(r, &aside))
     return cli_fail(r->c, EXIT_REFUSED, "%s: %s", r->folder.database, strerror(errno));
   if (!data_folder_note_database(&r->folder, &r->c->arena, r->database_id) ||
       !file_move(&r->c->arena, r->folder.restoring, r->folder.database))
@@ -141,7 +144,7 @@ static int take_place(struct restore *r, bool replace) {
   remove_with_companions(r, r->folder.restoring);
   json_t *shown = json_pack("{s:s, s:I, s:I, s:I, s:s?}", "database", r->folder.database, "skipped",
                             (json_int_t)r->rows, "skipped_addresses", (json_int_t)r->addresses, "next_index",
-                            (json_int_t)r->next_index, "replaced", aside);
+                            (json_int_t)r->next_index, "replaced", replaces ? aside : NULL);
   cli_show(r->c, shown);
   json_decref(shown);
   return EXIT_DONE;

@@ -504,6 +504,19 @@ describe('backup and restore', () => {
     assert.equal((await cli(other, ['merchant', 'add', '--email', 'x@example.com', '--password-stdin'], { input: PASSWORD })).code, 3);
     assert.ok(!existsSync(path.join(other, 'cryptopay.db')));
   });
+  test('what a lost database has left behind does not get into the copy', async () => {
+    const server = await Server.start();
+    const copy = path.join(scratch, 'before.db');
+    await server.addProject();
+    assert.equal((await server.cli(['backup', copy])).code, 0);
+    for (let i = 0; i < 5; i++) await server.addProject();
+    await server.kill();
+    assert.ok(existsSync(path.join(server.dir, 'cryptopay.db-wal')), 'killed before it was written back');
+    rmSync(path.join(server.dir, 'cryptopay.db'));
+    await ok(server.dir, ['restore', copy]);
+    assert.equal((await lines(server.dir, ['project', 'list'])).length, 1);
+    server.remove();
+  });
   test('not while a server runs; a backup then works, under load, and holds what was acknowledged before', async () => {
     const server = await Server.start({ args: ['--rate-limit', 'no'] });
     const project = await server.addProject();

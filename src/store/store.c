@@ -33,8 +33,8 @@ struct store {
   pthread_mutex_t lock; // guards what follows
   pthread_cond_t work;
   struct job *first, **last;
-  int64_t queued;
-  _Atomic bool running, stopping; // changed under the lock, running read without it
+  _Atomic int64_t queued;         // changed under the lock, read without it too
+  _Atomic bool running, stopping; // as well
   pthread_t thread;
 
   pthread_mutex_t readers_lock;
@@ -118,7 +118,7 @@ enum err store_submit(struct store *s, struct job *j) {
 }
 
 int64_t store_queue_length(const struct store *s) {
-  return __atomic_load_n(&s->queued, __ATOMIC_RELAXED);
+  return s->queued;
 }
 
 // The lock is held.
@@ -130,7 +130,7 @@ static size_t take(struct store *s, struct job **jobs, size_t max) {
   }
   if (!s->first)
     s->last = &s->first;
-  __atomic_store_n(&s->queued, s->queued - (int64_t)n, __ATOMIC_RELAXED);
+  s->queued -= (int64_t)n;
   return n;
 }
 

@@ -1,8 +1,10 @@
 // What a statement answers on SQLite, where RETURNING is left out of it (store/sqlite.c).
 #include "store/store.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +33,7 @@ struct fixture {
   struct store *store;
   struct arena arena;
   char path[64];
+  _Atomic bool stop;
 };
 
 #define RUN(f, q, ...)                                                                                       \
@@ -111,8 +114,30 @@ static void test_compare_and_swap_says_whether_it_hit(void **state) {
   assert_int_equal(miss.n, 0);
 }
 
+static void *watch_queue(void *arg) {
+  struct fixture *f = arg;
+  while (store_queue_length(f->store) >= 0 && !atomic_load(&f->stop)) {
+  }
+  return NULL;
+}
+
+// What /metrics asks while others work; the thread sanitizer listens.
+static void test_queue_is_measured_meanwhile(void **state) {
+  struct fixture *f = *state;
+  pthread_t watcher;
+  assert_true(store_writer_start(f->store));
+  assert_int_equal(pthread_create(&watcher, NULL, watch_queue, f), 0);
+  for (int i = 0; i < 200; i++)
+    RUN(f, Q_META_PUT, v_text(STR("x")), v_text(STR("y")));
+  atomic_store(&f->stop, true);
+  pthread_join(watcher, NULL);
+  assert_int_equal(store_queue_length(f->store), 0);
+  store_writer_stop(f->store);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_queue_is_measured_meanwhile, setup, teardown),
       cmocka_unit_test_setup_teardown(test_insert_gives_its_number, setup, teardown),
       cmocka_unit_test_setup_teardown(test_conflict_gives_nothing, setup, teardown),
       cmocka_unit_test_setup_teardown(test_link_says_whether_it_is_new, setup, teardown),

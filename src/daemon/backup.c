@@ -1,4 +1,6 @@
 // backup and restore.
+#include "base/hex.h"
+#include "base/timefmt.h"
 #include "daemon/cli_run.h"
 #include "daemon/command.h"
 #include "daemon/file.h"
@@ -6,20 +8,49 @@
 #include "flow/admin.h"
 #include "store/check.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SKIP_ROWS = 1 << 20, SKIP_ADDRESSES = 10000 };
+
+#define COPY_PREFIX "backup-"
+
+// Copies that nobody came for: a command that is still waiting has given up by then.
+static void remove_forgotten(const struct call *c) {
+  enum { FORGOTTEN_S = 3600 };
+  const char *folder = c->gateway->folder->path;
+  DIR *d = opendir(folder);
+  for (struct dirent *e; d && (e = readdir(d));) {
+    struct stat st;
+    char *path = str_c(c->a, str_printf(c->a, "%s/%s", folder, e->d_name));
+    if (str_starts(str_of(e->d_name), STR(COPY_PREFIX)) && stat(path, &st) == 0 &&
+        world_now(c->env->world) / SECOND_US - st.st_mtime > FORGOTTEN_S)
+      unlink(path);
+  }
+  if (d)
+    closedir(d);
+}
+
+// A name of its own, so that two backups at a time do not take each other's copy away.
+static char *copy_name(const struct call *c) {
+  uint8_t random[8];
+  char digits[2 * sizeof random + 1];
+  world_random(c->env->world, random, sizeof random);
+  hex_encode(random, sizeof random, digits);
+  return str_c(c->a, str_printf(c->a, "%s/" COPY_PREFIX "%s.tmp", c->gateway->folder->path, digits));
+}
 
 // Executed where the database is open. The copy is made in the data folder, the one place where a server may
 // surely write; the command moves it where it belongs.
 enum err command_backup(struct call *c) {
   char why[512] = "";
-  char *copy = str_c(c->a, str_printf(c->a, "%s/backup.tmp", c->gateway->folder->path));
-  unlink(copy);
+  char *copy = copy_name(c);
+  remove_forgotten(c);
   if (store_backup(c->env->store, copy, why, sizeof why)) {
     unlink(copy);
     return call_refuse(c, ERR_STORE, NULL, str_c(c->a, str_of(why)));

@@ -1,12 +1,7 @@
 // The command line: shapes, exit statuses, with and without a server, who may write when, backup and restore, doctor.
 import assert from 'node:assert/strict';
-<<<<<<< HEAD
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-=======
-import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
->>>>>>> 290ce49 (Backups made at the same time do not take each other's copy away)
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -522,11 +517,6 @@ describe('backup and restore', () => {
     assert.equal((await lines(server.dir, ['project', 'list'])).length, 1);
     server.remove();
   });
-<<<<<<< HEAD
-  test('not while a server runs; a backup then works, under load, and holds what was acknowledged before', async () => {
-    const server = await Server.start({ args: ['--rate-limit', 'no'] });
-    const project = await server.addProject();
-=======
   test('several backups at a time, each a whole one', async () => {
     const server = await Server.start();
     await server.addProject();
@@ -541,10 +531,9 @@ describe('backup and restore', () => {
     assert.deepEqual(readdirSync(server.dir).filter((name) => name.includes('tmp')), []);
     await server.close();
   });
-  test('not while a server runs; a backup then works', async () => {
-    const server = await Server.start();
-    await server.addProject();
->>>>>>> 290ce49 (Backups made at the same time do not take each other's copy away)
+  test('not while a server runs; a backup then works, under load, and holds what was acknowledged before', async () => {
+    const server = await Server.start({ args: ['--rate-limit', 'no'] });
+    const project = await server.addProject();
     const copy = path.join(scratch, 'live.db');
     const made = [];
     let busy = true;

@@ -26,7 +26,7 @@
   X(rate_per_key, NUMBER, "100", 1, 1000000, NULL, "N", "requests per second for one API key")               \
   X(rate_per_address, NUMBER, "20", 1, 1000000, NULL, "N",                                                   \
     "requests per second for one client address without a valid key")                                        \
-  X(webhook_concurrency, NUMBER, "64", 1, 1024, NULL, "N", "webhooks sent at the same time")                 \
+  X(webhook_concurrency, NUMBER, "512", 1, 4096, NULL, "N", "webhooks sent at the same time")                \
   X(webhook_per_host, NUMBER, "4", 1, 64, NULL, "N", "of these, to one host")                                \
   X(webhook_ca_file, TEXT, "", 0, 0, NULL, "FILE",                                                           \
     "certificates that webhook targets are checked against; default: the system's")                          \

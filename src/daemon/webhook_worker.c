@@ -11,13 +11,20 @@
 #include <string.h>
 
 enum {
-  AHEAD_PER_HOST = 256, // deliveries of a host read in advance
-  AHEAD_MAX = 8192,     // in all
-  HOST_SLOTS = 4096,    // hash slots; more hosts share them
+  AHEAD_MAX = 8192,  // deliveries read in advance, of all hosts
+  HOST_SLOTS = 4096, // hash slots; more hosts share them
   ITEM_ARENA_MAX = 1 << 18,
   READ_ARENA_MAX = 1 << 28,
   IDLE_MS = 1000, // safety net: a bell that nobody rang
 };
+
+// How soon a host answers, by its last post. Only one that answers soon gets its full share: whoever lets us
+// wait takes little of what all share, however many there are of them.
+enum pace { PACE_UNKNOWN, PACE_QUICK, PACE_SLOW };
+#define SLOW_US       (2 * SECOND_US)
+#define SLOW_KNOWN_US (10 * MINUTE_US) // remembered so long: the next attempt comes after five
+
+static const int ahead_by_pace[] = {16, 256, 4}; // deliveries of a host read in advance
 
 // A delivery in memory: queued, then sent, then settled.
 struct item {
@@ -37,6 +44,8 @@ struct host {
   struct item *first, **last; // queued
   int queued, running, taken; // taken: in memory, until the outcome is stored
   int64_t pause_until_us;     // the store refused an outcome: do not spin
+  enum pace pace;
+  int64_t slow_until_us; // kept in memory so long
 };
 
 struct webhook_worker {
@@ -50,7 +59,8 @@ struct webhook_worker {
   struct arena reading;
   int running, taken;
   int64_t next_due_us, read_us;
-  bool hungry; // some queue runs low: there may be more to read
+  bool hungry;         // some queue runs low: there may be more to read
+  unsigned first_slot; // where the next turn begins, so that each host is first at times
 
   _Atomic bool stopping, news;
   pthread_mutex_t lock; // guards `settled`
@@ -110,8 +120,7 @@ static struct item *item_new(struct webhook_worker *w) {
 static void item_drop(struct webhook_worker *w, struct item *i) {
   *item_find(w, i->delivery.id) = i->next_same;
   w->taken--;
-  if (--i->host->taken == 0 && i->host->pause_until_us == 0)
-    host_forget(w, i->host);
+  i->host->taken--;
   arena_reset(&i->arena);
   i->next = w->spare;
   w->spare = i;
@@ -142,9 +151,10 @@ static int room(void *self, struct str name) {
   struct webhook_worker *w = self;
   const struct host *h = host_find(w, name, false);
   if (!h)
-    return AHEAD_PER_HOST;
+    return ahead_by_pace[PACE_UNKNOWN];
+  int ahead = ahead_by_pace[h->pace];
   bool paused = world_now(w->o.env->world) < h->pause_until_us;
-  return paused || h->queued > AHEAD_PER_HOST / 4 ? 0 : h->taken + AHEAD_PER_HOST;
+  return paused || h->queued > ahead / 4 ? 0 : h->taken + ahead;
 }
 
 // Reading walks over all hosts that have something pending, so it is done only when it can bring something.
@@ -216,6 +226,13 @@ static void settle(struct item *i, int http_status, struct str error, struct str
     give_up(i, e);
 }
 
+static void note_pace(struct webhook_worker *w, struct host *h, int64_t duration_us) {
+  enum pace pace = duration_us > SLOW_US ? PACE_SLOW : PACE_QUICK;
+  h->slow_until_us = pace == PACE_SLOW ? world_now(w->o.env->world) + SLOW_KNOWN_US : 0;
+  w->hungry |= pace == PACE_QUICK && h->pace != PACE_QUICK; // it may have more in memory from now on
+  h->pace = pace;
+}
+
 static void posted(struct post *p) {
   struct item *i = p->user;
   struct webhook_worker *w = i->worker;
@@ -225,6 +242,7 @@ static void posted(struct post *p) {
     give_up(i, ERR_STOPPING);
     return;
   }
+  note_pace(w, i->host, p->duration_us);
   metric_add(metric_of(p), 1);
   metric_observe_us(METRIC_WEBHOOK_SECONDS, p->duration_us);
   i->settle.duration_us = p->duration_us;
@@ -252,23 +270,33 @@ static void send_item(struct webhook_worker *w, struct item *i) {
   w->o.poster->post(w->o.poster, &i->post);
 }
 
+// How many posts to this host at a time.
+static int share(const struct webhook_worker *w, const struct host *h) {
+  int most = h->pace == PACE_QUICK ? w->o.per_host : h->pace == PACE_SLOW ? 1 : 2;
+  return most < w->o.per_host ? most : w->o.per_host;
+}
+
 static void send_from(struct webhook_worker *w, struct host *h) {
-  while (h->first && h->running < w->o.per_host && w->running < w->o.concurrency) {
+  while (h->first && h->running < share(w, h) && w->running < w->o.concurrency) {
     struct item *i = h->first;
     h->first = i->next;
     if (!h->first)
       h->last = &h->first;
-    if (--h->queued == AHEAD_PER_HOST / 4)
+    if (--h->queued == ahead_by_pace[h->pace] / 4)
       w->hungry = true;
     send_item(w, i);
   }
 }
 
 static void send_all(struct webhook_worker *w) {
-  for (int i = 0; i < HOST_SLOTS; i++)
-    for (struct host *h = w->hosts[i], *next; h; h = next) {
+  int64_t now_us = world_now(w->o.env->world);
+  unsigned first = w->first_slot++;
+  for (unsigned i = 0; i < HOST_SLOTS; i++)
+    for (struct host *h = w->hosts[(first + i) % HOST_SLOTS], *next; h; h = next) {
       next = h->next;
       send_from(w, h);
+      if (h->taken == 0 && now_us >= h->pause_until_us && now_us >= h->slow_until_us)
+        host_forget(w, h);
     }
 }
 

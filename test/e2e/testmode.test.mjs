@@ -1,5 +1,6 @@
 // Test mode: the buttons of the simulated chain, what they lead to, and the webhooks that tell the shop.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { Receiver, Server, hmacHex, newOrderId, request, sleep, standardSignatureOk, until } from './harness.mjs';
 
@@ -151,6 +152,28 @@ describe('webhook delivery', () => {
       receiver.answer = 200;
     });
 
+  test('a hundred receivers that never answer delay nobody else', async () => {
+    const sockets = new Set();
+    const deaf = net.createServer((socket) => sockets.add(socket.on('error', () => {})));
+    await new Promise((resolve) => deaf.listen(0, '0.0.0.0', resolve));
+    const ids = [];
+    for (let host = 1; host <= 100; host++) {
+      const other = await server.addProject({ webhook: `http://127.0.1.${host}:${deaf.address().port}/` });
+      const made = await Promise.all(Array.from({ length: 5 }, () => server.createOk(other.test)));
+      ids.push(...made.map((payment) => payment.payment_id));
+    }
+    await Promise.all(ids.map((id) => server.testAction(id, 'pay')));
+    for (let i = 0; i < 3; i++) {
+      const id = await create();
+      const start = Date.now();
+      await act(id, 'pay');
+      await receiver.wait(id, 1, 9000);
+      assert.ok(Date.now() - start < 2000, `after ${Date.now() - start} ms`);
+      await sleep(1000);
+    }
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => deaf.close(resolve));
+  });
   test('a slow receiver delays nobody else', async () => {
     const slow = await Receiver.start((record, res) => setTimeout(() => res.writeHead(200).end(), 4000));
     const other = await server.addProject({ webhook: slow.url.replace('127.0.0.1', 'localhost') });

@@ -133,7 +133,9 @@ fuzz-run: $(FUZZ:%=$(B)/run/%)
 BENCH := $(patsubst test/bench/%.c,$(B)/bench/%,$(wildcard test/bench/*.c))
 .PHONY: bench bench-tools
 bench-tools: $(BENCH)
-bench: all bench-tools ## one table: this gateway against simpler programs on the same machine (test/bench/README.md)
+bench: ## one table: this gateway against simpler programs on the same machine (test/bench/README.md)
+	@tools/deps bench
+	@$(MAKE) --no-print-directory -s -j2 all bench-tools
 	node test/bench/bench.mjs
 
 $(B)/bench/%: test/bench/%.c $(B)/libcryptopay.a
@@ -195,8 +197,11 @@ screens: npm $(B)/states/.made ## build/screens/index.html: every state in every
 	node test/browser/screens.mjs
 
 PREFIX ?= /usr/local
-install: $(B)/cryptopay ## the binary below $(PREFIX); DESTDIR is respected
+install: $(B)/cryptopay ## binary, systemd unit and example settings, below PREFIX (/usr/local) and DESTDIR
 	install -D -m 755 $(B)/cryptopay $(DESTDIR)$(PREFIX)/bin/cryptopay
+	install -D -m 644 dist/cryptopay.ini $(DESTDIR)$(PREFIX)/share/doc/cryptopay/cryptopay.ini
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' dist/cryptopay.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/cryptopay.service
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile

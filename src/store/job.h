@@ -1,9 +1,8 @@
 // A use case on its way through the database.
 //
-// A job runs in rounds, so that both engines can run many at once: each call of `step` queues the statements
-// of one round with job_op() and returns; when it is called again their rows are there. A step that queues
-// nothing ends the job. On SQLite the statements of a round run at once, on PostgreSQL the rounds of a whole
-// batch travel together.
+// A job runs in rounds: each call of `step` queues the statements of one round with JOB_OP() and returns;
+// when it is called again their rows are there. A step that queues nothing ends the job. SQLite runs the
+// statements of a round at once; an engine behind a network could send those of many jobs in one trip.
 //
 // Contract of `step`: it reads, decides purely, and only then writes. It may run again from round 0 (the
 // batch was rolled back), so it changes nothing outside its own job and arena. What the outside must learn is

@@ -14,9 +14,6 @@ enum stage { DECIDE, ALLOCATE, LINK, CHECK, END };
 
 static void read_order(struct flow_create *f) {
   struct job *j = &f->job;
-  // Run again after a rollback: what the hints have seen taken since may be free.
-  if (f->allocation)
-    pools_forget(f->env->pools, f->project->id);
   f->old = (struct payment){0};
   f->payment = (struct payment){0};
   f->allocation = NULL;
@@ -229,12 +226,20 @@ static struct str test_address(struct flow_create *f) {
   return str_copy(f->job.arena, str_of(text));
 }
 
+// What the hints have seen taken may be free again.
+static void create_undone(struct job *j) {
+  struct flow_create *f = (struct flow_create *)j;
+  if (f->allocation)
+    pools_forget(f->env->pools, f->project->id);
+}
+
 enum err flow_create_start(struct env *env, struct arena *a, struct flow_create *f) {
   f->env = env;
   f->now_us = world_now(env->world);
   f->job.arena = a;
   f->job.step = create_step;
   f->job.committed = create_committed;
+  f->job.undone = create_undone;
   if (f->is_test)
     f->test_address = test_address(f); // here and not in a step: the writer has enough to do
   return store_submit(env->store, &f->job);

@@ -69,14 +69,27 @@ static bool run_together(struct db *db, struct job **jobs, size_t n) {
   return true;
 }
 
+static void tell_undone(struct job **jobs, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (jobs[i]->undone)
+      jobs[i]->undone(jobs[i]);
+}
+
+static void run_alone(struct db *db, struct job *j) {
+  j->result = ERR_NONE;
+  if (run_together(db, &j, 1))
+    return;
+  if (j->result == ERR_NONE)
+    j->result = ERR_STORE;
+  tell_undone(&j, 1);
+}
+
 void batch_run(struct db *db, struct job **jobs, size_t n) {
   if (!run_together(db, jobs, n)) {
     metric_add(METRIC_ROLLBACKS, 1);
-    for (size_t i = 0; i < n; i++) {
-      jobs[i]->result = ERR_NONE;
-      if (!run_together(db, &jobs[i], 1) && jobs[i]->result == ERR_NONE)
-        jobs[i]->result = ERR_STORE;
-    }
+    tell_undone(jobs, n);
+    for (size_t i = 0; i < n; i++)
+      run_alone(db, jobs[i]);
   }
   for (size_t i = 0; i < n; i++)
     if (jobs[i]->result == ERR_NONE && jobs[i]->committed)

@@ -31,7 +31,7 @@ struct due {
   int64_t now_us, next_us;
   deliveries_room *room;
   void *self;
-  int limit, n;
+  int limit, n, cap;
   struct delivery *list;
   bool reading; // rows of a host are coming, beside the next host
 };
@@ -53,6 +53,13 @@ static void row_to_delivery(const struct val *v, struct delivery *d) {
 }
 
 static void take_rows(struct due *d, const struct rows *rows) {
+  if (d->n + rows->n > d->cap) { // mostly little is due: room for `limit` would cost more than reading
+    struct delivery *old = d->list;
+    d->cap = 2 * d->cap + rows->n;
+    d->list = ARENA_ARRAY(d->job.arena, struct delivery, d->cap);
+    if (d->n)
+      memcpy(d->list, old, sizeof *old * (size_t)d->n);
+  }
   for (int i = 0; i < rows->n && d->n < d->limit; i++)
     row_to_delivery(rows_at(rows, i), &d->list[d->n++]);
 }
@@ -92,8 +99,7 @@ enum err flow_deliveries_due(struct env *env, struct arena *a, struct deliveries
                   .next_us = INT64_MAX,
                   .room = due->room,
                   .self = due->self,
-                  .limit = due->limit,
-                  .list = ARENA_ARRAY(a, struct delivery, due->limit)};
+                  .limit = due->limit};
   enum err e = store_read(env->store, &d.job);
   due->list = d.list;
   due->n = d.n;

@@ -100,6 +100,15 @@ $(B)/sim/%.o: test/sim/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -Itest/sim -c -o $@ $<
 
+SEEDS ?= 10000
+FIRST ?= 1
+.PHONY: sim sim-million
+sim: $(B)/sim/sim ## SEEDS simulated runs from seed FIRST on, with faults, crashes and an oracle
+	test/sim/run $(B)/sim/sim $(FIRST) $(SEEDS)
+
+sim-million: ## a million simulated runs
+	@$(MAKE) --no-print-directory sim SEEDS=1000000
+
 # Fuzz targets: test/fuzz/NAME.c with its inputs in test/fuzz/corpus/NAME. As above, core_*.c link only base, wire and core.
 $(B)/replay/core_%: test/fuzz/core_%.c test/fuzz/replay/main.c $(B)/libcore.a
 	@mkdir -p $(@D)
@@ -143,7 +152,7 @@ $(B)/bench/%: test/bench/%.c $(B)/libcryptopay.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcryptopay.a $(LIBS)
 
 # What `make test` runs, in this order. Each is a target of its own.
-TESTS := check unit asan tsan fuzz e2e browser
+TESTS := check unit asan tsan fuzz sim e2e browser
 .PHONY: run test npm check format asan tsan e2e browser screens help install
 run: ## installs what is missing, builds, starts a demo gateway and shop
 	@tools/deps run

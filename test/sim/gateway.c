@@ -176,6 +176,7 @@ void gateway_begin(struct sim *s) {
   s->entropy.state = ~s->seed;
   vfs_clear();
   memset(vfs.fired, 0, sizeof vfs.fired);
+  memset(vfs.begun, 0, sizeof vfs.begun);
   vfs.rng.state = s->seed ^ 0x5851F42D4C957F2Du;
   vfs_load(DATABASE, template_bytes, template_n);
   s->oracle->seed = s->seed;

@@ -20,7 +20,7 @@ static void safety(struct sim *s) {
     if (s->checked && !s->n_queued)
       oracle_check(s->oracle, false);
   }
-  while (vfs_fired() < FAULTS_LEAST || s->restarts < 1) {
+  while (vfs_begun() < FAULTS_LEAST || s->restarts < 1) {
     vfs_fail(rng_percent(&s->rng, 50) ? FAULT_CRASH : FAULT_SYNC, 1, 1);
     for (int i = 0; i < 5; i++)
       steps_one(s);
@@ -76,9 +76,10 @@ static void run(uint64_t seed, bool traced, bool checked) {
   safety(&s);
   liveness(&s);
   gateway_end(&s);
-  static const char *const names[] = {"read error", "write error", "sync error", "disk full", "crash"};
+  static const char *const names[] = {"read error", "write error", "sync error",
+                                      "disk full",  "crash",       "crash after a sync"};
   for (int i = 0; i < VFS_FAULTS; i++)
-    stats_add("faults", names[i], vfs.fired[i]);
+    stats_add("faults", names[i], vfs.begun[i]);
   stats_add("runs", "seeds", 1);
   stats_add("runs", "steps", s.steps);
   stats_add("runs", "restarts", s.restarts);
@@ -95,29 +96,77 @@ static void prepare(void) {
   gateway_setup();
 }
 
-int main(int argc, char **argv) {
-  uint64_t first = 1, seeds = 1, step = 1;
-  bool traced = false, checked = false;
+enum { SEEDS_FOR_ALL = 1000 }; // so many must reach everything in wanted.h
+
+static int conclude(void) {
+  stats_print(stdout);
+  int missing = stats_get("runs", "seeds") >= SEEDS_FOR_ALL ? stats_missing(stdout) : 0;
+  printf("\n%lld seeds, %lld steps, %lld restarts: no violation\n", (long long)stats_get("runs", "seeds"),
+         (long long)stats_get("runs", "steps"), (long long)stats_get("runs", "restarts"));
+  return missing ? 1 : 0;
+}
+
+// Adds up what several processes have counted.
+static int sum(int n, char **names) {
+  for (int i = 0; i < n; i++) {
+    FILE *in = fopen(names[i], "r");
+    if (!in || !stats_load(in)) {
+      fprintf(stderr, "%s cannot be read\n", names[i]);
+      return 1;
+    }
+    fclose(in);
+  }
+  return conclude();
+}
+
+struct wish {
+  uint64_t first, seeds, step;
+  bool traced, checked;
+  const char *counts;
+};
+
+static bool read_wish(int argc, char **argv, struct wish *w) {
+  *w = (struct wish){.first = 1, .seeds = 1, .step = 1};
   for (int i = 1; i < argc; i++) {
     bool more = i + 1 < argc;
     if (strcmp(argv[i], "--trace") == 0)
-      traced = true;
+      w->traced = true;
     else if (strcmp(argv[i], "--check") == 0)
-      checked = true;
+      w->checked = true;
     else if (more && (strcmp(argv[i], "--seed") == 0 || strcmp(argv[i], "--first") == 0))
-      first = strtoull(argv[++i], NULL, 10);
+      w->first = strtoull(argv[++i], NULL, 10);
     else if (more && strcmp(argv[i], "--seeds") == 0)
-      seeds = strtoull(argv[++i], NULL, 10);
+      w->seeds = strtoull(argv[++i], NULL, 10);
     else if (more && strcmp(argv[i], "--step") == 0)
-      step = strtoull(argv[++i], NULL, 10);
-    else {
-      fprintf(stderr, "usage: sim [--seed N] [--trace] [--check] | [--first N] [--seeds N] [--step N]\n");
-      return 2;
-    }
+      w->step = strtoull(argv[++i], NULL, 10);
+    else if (more && strcmp(argv[i], "--counts") == 0)
+      w->counts = argv[++i];
+    else
+      return false;
+  }
+  return true;
+}
+
+int main(int argc, char **argv) {
+  struct wish w;
+  if (argc > 2 && strcmp(argv[1], "--sum") == 0)
+    return sum(argc - 2, argv + 2);
+  if (!read_wish(argc, argv, &w)) {
+    fprintf(
+        stderr,
+        "usage: sim --seed N [--trace] [--check]: one run; --check looks at the database after every step\n"
+        "       sim [--first N] [--seeds N] [--step N] [--counts FILE]\n"
+        "       sim --sum FILE...\n");
+    return 2;
   }
   prepare();
-  for (uint64_t i = 0; i < seeds; i++)
-    run(first + i * step, traced, checked);
-  stats_print(stdout);
-  return 0;
+  for (uint64_t i = 0; i < w.seeds; i++)
+    run(w.first + i * w.step, w.traced, w.checked);
+  if (!w.counts)
+    return conclude();
+  FILE *out = fopen(w.counts, "w");
+  if (!out)
+    return 1;
+  stats_save(out);
+  return fclose(out);
 }

@@ -47,11 +47,11 @@ static void set(struct sim *s, int project, const char *what, const char *value,
                 const struct o_project *then) {
   struct arena a;
   struct project out;
-  int bad;
   bool maybe;
   struct change change = {str_of(what), str_of(value)};
+  struct changes changes = {&change, 1, -1};
   arena_init(&a, ARENA_MAX);
-  enum err e = admin_project_set(&s->env, &a, s->oracle->projects[project].id, &change, 1, &out, &bad);
+  enum err e = admin_project_set(&s->env, &a, s->oracle->projects[project].id, &changes, &out);
   outcome(s, what, e, ERR_NONE, &maybe);
   s->oracle->has_maybe_project[project] = maybe;
   *(maybe ? &s->oracle->maybe_project[project] : &s->oracle->projects[project]) = *then;
@@ -134,7 +134,7 @@ static void rotate(struct sim *s, int project) {
   if (then.n_keys[mode] == KEYS_MAX)
     return;
   arena_init(&a, ARENA_MAX);
-  enum err e = admin_project_rotate(&s->env, &a, then.id, mode, overlap_us, &out);
+  enum err e = admin_project_rotate(&s->env, &a, &(struct rotation){then.id, mode, overlap_us}, &out);
   outcome(s, overlap_us ? "rotate with overlap" : "rotate at once", e, ERR_NONE, &maybe);
   for (int i = 0; i < then.n_keys[mode]; i++) {
     struct o_key *k = &then.keys[mode][i];
@@ -250,7 +250,8 @@ static void replay_range(struct sim *s, int project) {
   int64_t n = 0, expected = 0, from_us = s->now_us - rng_between(&s->rng, MINUTE, 20 * HOUR),
           to_us = s->now_us;
   arena_init(&a, ARENA_MAX);
-  enum err e = admin_delivery_replay(&s->env, &a, 0, o->projects[project].id, from_us, to_us, &n);
+  enum err e = admin_delivery_replay(&s->env, &a,
+                                     &(struct replay_range){0, o->projects[project].id, from_us, to_us}, &n);
   outcome(s, "replay of a range", e, ERR_NONE, &maybe);
   for (int i = 0; i < o->n_deliveries; i++) {
     struct o_delivery *d = &o->deliveries[i];
@@ -275,7 +276,7 @@ static void replay_one(struct sim *s, int project) {
   struct delivery_filter filter = {.app_id = o->projects[project].id, .limit = LISTED};
   if (admin_delivery_list(&s->env, &a, &filter, &list, &n) == ERR_NONE && n) {
     const struct delivery_info *info = &list[rng_below(&s->rng, n)];
-    enum err e = admin_delivery_replay(&s->env, &a, info->id, 0, 0, 0, &replays);
+    enum err e = admin_delivery_replay(&s->env, &a, &(struct replay_range){.id = info->id}, &replays);
     outcome(s, "replay of one", e, ERR_NONE, &maybe);
     for (int i = 0; i < o->n_deliveries; i++) {
       struct o_delivery *d = &o->deliveries[i];

@@ -191,6 +191,13 @@ int oracle_apply(struct oracle *o, int index, enum action action, int64_t now_us
   return refused;
 }
 
+const struct o_key *o_newest_key(const struct o_project *p, int mode) {
+  int at = p->n_keys[mode] - 1;
+  while (at > 0 && p->keys[mode][at].lost)
+    at--;
+  return &p->keys[mode][at];
+}
+
 // ---- creates ---------------------------------------------------------------------------------------------
 
 int oracle_find_order(const struct oracle *o, int project, bool is_test, const char *order) {

@@ -47,6 +47,7 @@ struct o_key { // one generation
   char api_key[64], secret[64], webhook[80];
   int64_t expires_us; // 0: none
   bool used;          // a request signed with it was let in
+  bool lost;          // the answer that told it never came: nobody knows it
 };
 
 struct o_project {
@@ -176,7 +177,8 @@ void oracle_swept(struct oracle *o, int64_t now_us); // all that are due
 void oracle_expired(struct oracle *o, int index, int64_t now_us);
 void oracle_open(struct oracle *o, const struct intent *op); // its answer never came
 int oracle_find_order(const struct oracle *o, int project, bool is_test,
-                      const char *order); // current payment; -1
+                      const char *order);                              // current payment; -1
+const struct o_key *o_newest_key(const struct o_project *p, int mode); // that is known
 int o_status_at(const struct o_payment *p, int64_t now_us);
 
 // What a change of a payment must be; 0, or the HTTP status of the refusal (404, 409) and nothing is changed.

@@ -3,6 +3,7 @@
 #include "stats.h"
 #include "vfs.h"
 
+#include <openssl/sha.h>
 #include <stdlib.h>
 
 enum { SHOWN = 200, SLACK_US = 10000000 }; // slack: the clock goes back a little now and then
@@ -160,6 +161,20 @@ static bool project_is(sqlite3_stmt *st, const struct o_project *p) {
          number(st, 10) == p->n_keys[1] && number(st, 11) == p->cap && number(st, 12) == p->require_v2;
 }
 
+// A rotation without an answer may have run twice: is the key that we have seen the one that is stored?
+static void find_lost_keys(struct check *c, struct o_project *p) {
+  for (int mode = 0; mode < 2; mode++) {
+    struct o_key *k = &p->keys[mode][p->n_keys[mode] - 1];
+    unsigned char hash[32];
+    SHA256((const unsigned char *)k->api_key, strlen(k->api_key), hash);
+    sqlite3_stmt *st = ask(c, "SELECT 1 FROM credentials WHERE key_hash = $1");
+    sqlite3_bind_blob(st, 1, hash, sizeof hash, SQLITE_STATIC);
+    k->lost = !next(c, st);
+    if (!k->lost)
+      sqlite3_finalize(st);
+  }
+}
+
 static void check_projects(struct check *c) {
   sqlite3_stmt *st = ask(
       c, "SELECT id, live, enabled, webhook_url, events, window_us, quarantine_us, accept_late, tolerance,"
@@ -172,6 +187,7 @@ static void check_projects(struct check *c) {
     bool known = project_is(st, &c->o->projects[i]);
     if (!known && c->o->has_maybe_project[i] && project_is(st, &c->o->maybe_project[i])) {
       c->o->projects[i] = c->o->maybe_project[i];
+      find_lost_keys(c, &c->o->projects[i]);
       stats_count("unanswered", "operator's change had happened");
     } else if (!known) {
       violation(c->o, "project %lld is not stored as it must be", (long long)number(st, 0));
@@ -186,24 +202,35 @@ static bool address_is(const struct check *c, int64_t app_id, bool removed, cons
   return a->project == project_of(c, app_id) && removed == a->removed;
 }
 
+static struct o_address *known_address(struct oracle *o, const char *text) {
+  for (int i = 0; i < o->n_addresses; i++)
+    if (strcmp(o->addresses[i].text, text) == 0)
+      return &o->addresses[i];
+  violation(o, "an address %s that nobody has added", text);
+}
+
+static void check_address(struct check *c, struct o_address *a, int64_t app_id, bool removed) {
+  int64_t i = a - c->o->addresses;
+  bool known = address_is(c, app_id, removed, a);
+  if (!known && c->o->has_maybe_address[i] && address_is(c, app_id, removed, &c->o->maybe_address[i]))
+    *a = c->o->maybe_address[i];
+  else if (!known)
+    violation(c->o, "the claim of address %s is not stored as it must be (project %lld)", a->text,
+              (long long)app_id);
+  c->o->has_maybe_address[i] = false;
+}
+
 static void check_addresses(struct check *c) {
-  for (int i = 0; i < c->o->n_addresses; i++) {
-    struct o_address *a = &c->o->addresses[i];
-    sqlite3_stmt *st = ask(c, "SELECT project_id, removed FROM addresses WHERE address = $1");
-    sqlite3_bind_text(st, 1, a->text, -1, SQLITE_STATIC);
-    bool there = next(c, st);
-    int64_t app_id = there ? number(st, 0) : 0;
-    bool removed = there && number(st, 1);
-    if (there)
-      sqlite3_finalize(st);
-    bool known = address_is(c, app_id, removed, a);
-    if (!known && c->o->has_maybe_address[i] && address_is(c, app_id, removed, &c->o->maybe_address[i]))
-      *a = c->o->maybe_address[i];
-    else if (!known)
-      violation(c->o, "the claim of address %s is not stored as it must be (project %lld)", a->text,
-                (long long)app_id);
-    c->o->has_maybe_address[i] = false;
+  sqlite3_stmt *st = ask(c, "SELECT address, project_id, removed FROM addresses WHERE xpub_id IS NULL");
+  bool seen[ADDRESSES_MAX] = {false};
+  while (next(c, st)) {
+    struct o_address *a = known_address(c->o, words(st, 0));
+    seen[a - c->o->addresses] = true;
+    check_address(c, a, number(st, 1), number(st, 2));
   }
+  for (int i = 0; i < c->o->n_addresses; i++)
+    if (!seen[i])
+      check_address(c, &c->o->addresses[i], 0, false);
 }
 
 // ---- payments --------------------------------------------------------------------------------------------
@@ -367,19 +394,21 @@ static void check_deliveries(struct check *c) {
 }
 
 static void check_idempotent(struct check *c) {
-  same(c, "number of stored answers", 0, count(c, "SELECT COUNT(*) FROM idempotency"), c->o->n_idempotent);
-  for (int i = 0; i < c->o->n_idempotent; i++) {
-    const struct o_idempotent *k = &c->o->idempotent[i];
-    sqlite3_stmt *st =
-        ask(c, "SELECT answer FROM idempotency WHERE project_id = $1 AND is_test = $2 AND key = $3");
-    sqlite3_bind_int64(st, 1, c->o->projects[k->project].id);
-    sqlite3_bind_int(st, 2, k->mode == 0);
-    sqlite3_bind_text(st, 3, k->key, -1, SQLITE_STATIC);
-    if (!next(c, st))
-      violation(c->o, "the stored answer of key %s is lost", k->key);
-    same_text(c, "stored answer", i, words(st, 0), k->answer);
-    sqlite3_finalize(st);
+  sqlite3_stmt *st = ask(c, "SELECT project_id, is_test, key, answer FROM idempotency");
+  int n = 0;
+  for (; next(c, st); n++) {
+    const struct o_idempotent *found = NULL;
+    for (int i = 0; i < c->o->n_idempotent; i++) {
+      const struct o_idempotent *k = &c->o->idempotent[i];
+      if (strcmp(k->key, words(st, 2)) == 0 && k->mode != number(st, 1) &&
+          k->project == project_of(c, number(st, 0)))
+        found = k;
+    }
+    if (!found)
+      violation(c->o, "an answer is stored for the key %s, which nobody has sent", words(st, 2));
+    same_text(c, "stored answer", n, words(st, 3), found->answer);
   }
+  same(c, "number of stored answers", 0, n, c->o->n_idempotent);
 }
 
 // ---- all of it -------------------------------------------------------------------------------------------

@@ -66,33 +66,32 @@ static int parts(struct str s) {
   return n;
 }
 
-// The newest key that is in force, and the one before it, as a receiver sees it at `now_us`.
-static void in_force(const struct o_project *p, int mode, int64_t now_us, const struct o_key **newest,
-                     const struct o_key **older) {
-  *newest = *older = NULL;
-  for (int i = p->n_keys[mode] - 1; i >= 0; i--) {
-    const struct o_key *k = &p->keys[mode][i];
-    if (k->expires_us && k->expires_us <= now_us)
-      continue;
-    if (!*newest)
-      *newest = k;
-    else if (!*older)
-      *older = k;
-  }
+static bool in_force(const struct o_key *k, int64_t now_us) {
+  return !k->expires_us || k->expires_us > now_us;
 }
 
+// X-Signature has a secret that requests have been signed with, or the oldest one in force. The standard
+// signature has the newest one beside it.
 static bool signed_well(const struct o_project *project, int mode, const struct post *p, int64_t now_us) {
-  const struct o_key *newest, *older;
+  const struct o_key *newest = NULL, *oldest = NULL, *signs = NULL;
   struct str x = header(p, "X-Signature"), standard = header(p, "webhook-signature");
-  in_force(project, mode, now_us, &newest, &older);
-  if (!newest || !has_standard_signature(newest, p, standard))
+  int n = 0, known = 0;
+  for (int i = 0; i < project->n_keys[mode]; i++) {
+    const struct o_key *k = &project->keys[mode][i];
+    if (!in_force(k, now_us))
+      continue;
+    if (k->lost)
+      return true; // nobody can check it
+    n++;
+    oldest = oldest ? oldest : k;
+    newest = k;
+    known += has_standard_signature(k, p, standard);
+    if (x_signature_is(k, p->body, x))
+      signs = k;
+  }
+  if (!signs || !has_standard_signature(newest, p, standard) || (signs != oldest && !signs->used))
     return false;
-  if (!older)
-    return parts(standard) == 1 && x_signature_is(newest, p->body, x);
-  if (parts(standard) != 2 || !has_standard_signature(older, p, standard))
-    return false;
-  // The new secret only after a request signed with it has been seen.
-  return x_signature_is(older, p->body, x) || (newest->used && x_signature_is(newest, p->body, x));
+  return known == (n > 1 ? 2 : 1) && parts(standard) == known;
 }
 
 // ---- hearing ---------------------------------------------------------------------------------------------

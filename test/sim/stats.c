@@ -59,3 +59,35 @@ void stats_print(FILE *out) {
     fprintf(out, "  %-36s %12lld\n", list[i]->name, (long long)list[i]->n);
   }
 }
+
+void stats_save(FILE *out) {
+  for (int i = 0; i < COUNTERS_MAX; i++)
+    if (counters[i].group[0])
+      fprintf(out, "%s\t%s\t%lld\n", counters[i].group, counters[i].name, (long long)counters[i].n);
+}
+
+bool stats_load(FILE *in) {
+  char group[TEXT], name[TEXT];
+  long long n;
+  int got;
+  while ((got = fscanf(in, "%39[^\t]\t%39[^\t]\t%lld\n", group, name, &n)) == 3)
+    stats_add(group, name, n);
+  return got == EOF;
+}
+
+// Every legal change of a status, every refusal, every fault: what a thousand seeds must have seen.
+static const char *const wanted[][2] = {
+#define X(group, name) {group, name},
+#include "wanted.h"
+#undef X
+    {NULL, NULL}};
+
+int stats_missing(FILE *out) {
+  int missing = 0;
+  for (size_t i = 0; wanted[i][0]; i++)
+    if (stats_get(wanted[i][0], wanted[i][1]) == 0) {
+      fprintf(out, "never reached: %s: %s\n", wanted[i][0], wanted[i][1]);
+      missing++;
+    }
+  return missing;
+}

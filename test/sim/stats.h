@@ -10,3 +10,6 @@ static inline void stats_count(const char *group, const char *name) {
 }
 int64_t stats_get(const char *group, const char *name);
 void stats_print(FILE *out);
+void stats_save(FILE *out);   // one counter a line
+bool stats_load(FILE *in);    // adds what another process has counted
+int stats_missing(FILE *out); // of what must have been reached; prints it

@@ -97,6 +97,8 @@ static void sign_draft(struct sim *s, struct draft *d, enum wrong wrong) {
   const struct o_project *p = &s->oracle->projects[d->op.project];
   int n = p->n_keys[d->op.mode], at = n > 1 && rng_percent(&s->rng, 25) ? (int)rng_below(&s->rng, n) : n - 1;
   d->key = &s->oracle->projects[d->op.project].keys[d->op.mode][at];
+  if (d->key->lost)
+    d->key = (struct o_key *)o_newest_key(p, d->op.mode);
   d->sign = (struct signature){.api_key = wrong == WRONG_KEY ? "pk_test_nobody" : d->key->api_key,
                                .secret = d->key->secret,
                                .bad = wrong == WRONG_SIGNATURE};
@@ -157,7 +159,7 @@ static void step_again(struct sim *s) {
   d.op.now_us = now_us;
   d.op.fired = fired;
   const struct o_project *p = &s->oracle->projects[d.op.project];
-  d.key = &s->oracle->projects[d.op.project].keys[d.op.mode][p->n_keys[d.op.mode] - 1];
+  d.key = (struct o_key *)o_newest_key(p, d.op.mode);
   d.sign =
       (struct signature){.api_key = d.key->api_key, .secret = d.key->secret, .v2 = d.op.idempotency[0] != 0};
   d.sign.idempotency = d.op.idempotency[0] ? d.op.idempotency : NULL;
@@ -200,7 +202,8 @@ static void step_status(struct sim *s) {
   int reader = rng_percent(&s->rng, 75) ? p->project : (int)rng_below(&s->rng, PROJECTS);
   struct o_project *project = &o->projects[reader];
   int mode = (int)rng_below(&s->rng, 2);
-  struct o_key *key = &project->keys[mode][project->n_keys[mode] - 1];
+  struct o_key *key = (struct o_key *)o_newest_key(project, mode);
+  bool ended = key->expires_us && key->expires_us <= s->now_us;
   bool in_public = rng_percent(&s->rng, 25);
   struct signature sign = {.api_key = key->api_key,
                            .secret = key->secret,
@@ -211,13 +214,13 @@ static void step_status(struct sim *s) {
     return;
   if (in_public) {
     text_public(o, p, s->now_us, expected);
-  } else if (sign.bad || reader != p->project) {
+  } else if (ended || sign.bad || reader != p->project) {
     text_field(body, "code", code, sizeof code);
-    if (strcmp(code, sign.bad ? "invalid_signature" : "payment_not_found") != 0)
+    if (strcmp(code, ended ? "invalid_api_key" : sign.bad ? "invalid_signature" : "payment_not_found") != 0)
       violation(o, "project %d asked for payment %lld of project %d: %d %s", reader, (long long)p->id,
                 p->project, status, body);
-    key->used |= !sign.bad;
-    stats_count("reads", sign.bad ? "wrong signature" : "another project's payment");
+    key->used |= !ended && !sign.bad;
+    stats_count("reads", ended ? "key ended" : sign.bad ? "wrong signature" : "another project's payment");
     return;
   } else {
     key->used = true;
@@ -281,9 +284,10 @@ static void step_mood(struct sim *s) {
 
 static void step_fault(struct sim *s) {
   struct rng *r = &s->rng;
-  static const char *const names[] = {"read", "write", "sync", "full", "crash"};
-  enum vfs_fault kind = (enum vfs_fault)rng_below(r, VFS_FAULTS);
-  int most[] = {3, 8, 4, 6, 14}, times[] = {1, 3, 3, 20, 1};
+  static const char *const names[] = {"read", "write", "sync", "full", "crash", "crash after a sync"};
+  enum vfs_fault kind = (enum vfs_fault)(
+      rng_percent(r, 75) ? rng_below(r, FAULT_CRASH) : rng_between(r, FAULT_CRASH, FAULT_CRASH_SYNCED));
+  int most[] = {3, 8, 4, 6, 14, 2}, times[] = {1, 3, 3, 20, 1, 1};
   if (kind == FAULT_CRASH && rng_percent(r, 30)) {
     vfs_crash();
     return;
@@ -319,7 +323,7 @@ void steps_one(struct sim *s) {
     (void)operator_step(s);
   else if (n < 93)
     step_mood(s);
-  else if (n < 94)
+  else if (n < 94 && rng_percent(&s->rng, 40))
     gateway_restart(s);
   else if (n < 97)
     step_fault(s);

@@ -11,9 +11,15 @@ enum {
   SHM_LOCKS = SQLITE_SHM_NLOCK
 };
 
+enum dirty {
+  CLEAN,
+  DIRTY,
+  FORGOTTEN
+}; // forgotten: a failed sync has not written it, and the next one will not either
+
 struct file {
   char name[NAME_MAX_BYTES];          // empty: the slot is free
-  unsigned char *data, *disk, *dirty; // dirty: one byte a sector
+  unsigned char *data, *disk, *dirty; // dirty: enum dirty, one byte a sector
   size_t n, disk_n, cap;
   int opened;
   bool temporary, gone; // gone: deleted, but that has not reached the disk
@@ -53,6 +59,7 @@ static bool fails(enum vfs_fault kind) {
   if (vfs.fault_in[kind] == 0 || --vfs.fault_in[kind] > 0)
     return false;
   vfs.fired[kind]++;
+  vfs.begun[kind]++;
   return true;
 }
 
@@ -71,6 +78,13 @@ void vfs_fail(enum vfs_fault kind, int in, int times) {
 void vfs_calm(void) {
   memset(vfs.fault_in, 0, sizeof vfs.fault_in);
   memset(vfs.fault_left, 0, sizeof vfs.fault_left);
+}
+
+int64_t vfs_begun(void) {
+  int64_t n = 0;
+  for (int i = 0; i < VFS_FAULTS; i++)
+    n += vfs.begun[i];
+  return n;
 }
 
 int64_t vfs_fired(void) {
@@ -103,11 +117,9 @@ static void reserve(struct file *f, size_t n) {
   f->cap = cap;
 }
 
-// Keeps the memory for the next run.
+// Keeps the memory for the next run; what lies behind the end is nobody's business.
 static void empty(struct file *f) {
-  memset(f->data, 0, f->n > f->disk_n ? f->n : f->disk_n);
-  memset(f->disk, 0, f->disk_n > f->n ? f->disk_n : f->n);
-  memset(f->dirty, 0, sectors(f->n > f->disk_n ? f->n : f->disk_n));
+  memset(f->dirty, CLEAN, sectors(f->n > f->disk_n ? f->n : f->disk_n));
   f->n = f->disk_n = 0;
   f->gone = false;
 }
@@ -175,7 +187,7 @@ void vfs_save(const char *name, void **bytes, size_t *n) {
 
 void vfs_load(const char *name, const void *bytes, size_t n) {
   struct file *f = make(name);
-  reserve(f, n);
+  reserve(f, n + SECTOR);
   memcpy(f->data, bytes, n);
   memcpy(f->disk, bytes, n);
   f->n = f->disk_n = n;
@@ -183,31 +195,55 @@ void vfs_load(const char *name, const void *bytes, size_t n) {
 
 void vfs_crash(void) {
   vfs.fired[FAULT_CRASH]++;
+  vfs.begun[FAULT_CRASH]++;
   vfs.dead = true;
 }
 
-// A dirty sector is kept, lost or torn.
-static void settle_sector(struct file *f, size_t s) {
-  size_t at = s * SECTOR, n = SECTOR;
-  uint64_t coin = rng_next(&vfs.rng);
-  if (coin % 8 < 3)
-    return;
-  if (coin % 8 == 7)
-    n = (size_t)(coin >> 8) % SECTOR;
+// What was never written between the old end and the new one is zeros.
+static void to_disk(struct file *f, size_t at, size_t n) {
+  size_t end = at + n < f->n ? at + n : f->n;
+  if (at > f->disk_n)
+    memset(f->disk + f->disk_n, 0, at - f->disk_n);
   memcpy(f->disk + at, f->data + at, n);
-  if (at + n > f->disk_n)
-    f->disk_n = at + n < f->n ? at + n : f->n;
+  if (end > f->disk_n)
+    f->disk_n = end;
 }
 
-static void settle_unsynced(struct file *f) {
+enum left { LEFT_ALL, LEFT_BEGINNING, LEFT_RANDOM };
+
+// A dirty sector is kept, lost or torn; false: nothing after it was written.
+static bool settle_sector(struct file *f, size_t s, enum left left) {
+  size_t at = s * SECTOR, n = SECTOR;
+  uint64_t coin = left == LEFT_ALL ? 3 : rng_next(&vfs.rng);
+  bool ends = left == LEFT_BEGINNING && coin % 32 == 7;
+  if (left == LEFT_RANDOM && coin % 8 < 3)
+    return true;
+  if (ends || (left == LEFT_RANDOM && coin % 8 == 7))
+    n = (size_t)(coin >> 8) % SECTOR;
+  to_disk(f, at, n);
+  return !ends;
+}
+
+static void settle_unsynced(struct file *f, enum left left) {
   size_t all = sectors(f->n);
   for (size_t s = 0; s < all; s++)
-    if (f->dirty[s])
-      settle_sector(f, s);
+    if (f->dirty[s] == DIRTY && !settle_sector(f, s, left))
+      return;
+}
+
+// Also what was cut off without a sync is there again.
+static void from_disk(struct file *f) {
+  size_t all = sectors(f->n > f->disk_n ? f->n : f->disk_n);
+  for (size_t s = 0; s < all; s++)
+    if (f->dirty[s] != CLEAN || (s + 1) * SECTOR > f->n)
+      memcpy(f->data + s * SECTOR, f->disk + s * SECTOR, SECTOR);
+  memset(f->dirty, CLEAN, all);
 }
 
 // A file that was deleted, or cut, without a sync of its folder may still be there as it was.
 void vfs_revive(void) {
+  int64_t coin = rng_below(&vfs.rng, 10);
+  enum left left = coin < 4 ? LEFT_ALL : coin < 6 ? LEFT_BEGINNING : LEFT_RANDOM;
   for (int i = 0; i < FILES_MAX; i++) {
     struct file *f = &files[i];
     if (!f->name[0])
@@ -216,16 +252,12 @@ void vfs_revive(void) {
       die("a file is open over a crash");
     bool deleted = f->temporary || (f->gone && rng_percent(&vfs.rng, 50));
     if (!deleted && !f->gone)
-      settle_unsynced(f);
+      settle_unsynced(f, left);
     if (deleted) {
       empty(f);
       f->name[0] = 0;
     } else {
-      size_t longer = f->n > f->disk_n ? f->n : f->disk_n;
-      memcpy(f->data, f->disk, longer);
-      memset(f->data + f->disk_n, 0, longer - f->disk_n);
-      memset(f->disk + f->disk_n, 0, longer - f->disk_n);
-      memset(f->dirty, 0, sectors(longer));
+      from_disk(f);
       f->n = f->disk_n;
       f->gone = false;
     }
@@ -268,9 +300,11 @@ static int file_read(sqlite3_file *base, void *out, int amount, sqlite3_int64 of
 static void put(struct file *f, size_t at, const void *p, size_t n) {
   if (n == 0)
     return;
-  reserve(f, at + n);
+  reserve(f, at + n + SECTOR);
+  if (at > f->n)
+    memset(f->data + f->n, 0, at - f->n);
   memcpy(f->data + at, p, n);
-  memset(f->dirty + at / SECTOR, 1, (at + n - 1) / SECTOR - at / SECTOR + 1);
+  memset(f->dirty + at / SECTOR, DIRTY, (at + n - 1) / SECTOR - at / SECTOR + 1);
   if (at + n > f->n)
     f->n = at + n;
 }
@@ -300,13 +334,15 @@ static int file_truncate(sqlite3_file *base, sqlite3_int64 size) {
 
 static void flush(struct file *f, bool in_part) {
   size_t all = sectors(f->n);
-  for (size_t s = 0; s < all; s++)
-    if (f->dirty[s]) {
-      if (!in_part || rng_percent(&vfs.rng, 50))
-        memcpy(f->disk + s * SECTOR, f->data + s * SECTOR, SECTOR);
-      f->dirty[s] = 0;
-    }
-  if (!in_part || f->n > f->disk_n)
+  for (size_t s = 0; s < all; s++) {
+    if (f->dirty[s] != DIRTY)
+      continue;
+    bool written = !in_part || rng_percent(&vfs.rng, 50);
+    if (written)
+      to_disk(f, s * SECTOR, SECTOR);
+    f->dirty[s] = written ? CLEAN : FORGOTTEN;
+  }
+  if (!in_part)
     f->disk_n = f->n;
 }
 
@@ -317,6 +353,10 @@ static int file_sync(sqlite3_file *base, int flags) {
     return SQLITE_IOERR_FSYNC;
   bool failed = fails(FAULT_SYNC);
   flush(f, failed);
+  if (!failed && fails(FAULT_CRASH_SYNCED)) {
+    vfs.dead = true;
+    return SQLITE_IOERR_FSYNC;
+  }
   return failed ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
 

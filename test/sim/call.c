@@ -88,6 +88,10 @@ void request_suspend(struct request *r, request_fn *then) {
   r->priv->then = then;
 }
 
+void request_hold(struct request *r, request_fn *then) {
+  request_suspend(r, then);
+}
+
 void request_resume(struct request *r) {
   r->priv->resumed = true;
 }

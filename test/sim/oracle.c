@@ -41,14 +41,17 @@ static void count_move(const struct o_payment *p, int from, int from_sub) {
   stats_count(p->is_test ? "changes of test payments" : "changes of live payments", text);
 }
 
-static void tell(struct oracle *o, int index, int event, int64_t now_us) {
-  const struct o_project *project = &o->projects[o->payments[index].project];
-  if (!project->webhook[0] || (event != TOLD_PAID && !(project->events & event)))
-    return;
+static void add_delivery(struct oracle *o, int index, int event, int64_t now_us) {
   if (o->n_deliveries == DELIVERIES_MAX)
     violation(o, "too many deliveries for the model");
   o->deliveries[o->n_deliveries++] =
       (struct o_delivery){.payment = index, .event = event, .created_us = now_us};
+}
+
+static void tell(struct oracle *o, int index, int event, int64_t now_us) {
+  const struct o_project *project = &o->projects[o->payments[index].project];
+  if (project->webhook[0] && (event == TOLD_PAID || (project->events & event)))
+    add_delivery(o, index, event, now_us);
 }
 
 static bool lengthen(struct o_payment *p, const struct o_policy *policy, int bit) {
@@ -226,12 +229,13 @@ static enum again order_again(const struct oracle *o, const struct intent *op, i
   }
 }
 
-static void close_old(struct oracle *o, int old, int by, bool taken) {
+static void close_old(struct oracle *o, const struct intent *op, int old, int by, bool taken) {
   struct o_payment *p = &o->payments[old];
   int from = p->status, from_sub = p->sub;
   if (p->status == O_PENDING) {
     p->status = O_EXPIRED;
-    tell(o, old, TOLD_EXPIRED, o->payments[by].created_us);
+    if (op->events & TOLD_EXPIRED)
+      add_delivery(o, old, TOLD_EXPIRED, op->now_us);
   }
   if (taken) {
     p->received = 0;
@@ -329,7 +333,7 @@ void oracle_add(struct oracle *o, const struct intent *op, const struct o_paymen
   }
   stats_count("creates", taken ? "new, taken over" : old >= 0 ? "new, order closed before" : "new");
   if (old >= 0)
-    close_old(o, old, o->n_payments, taken);
+    close_old(o, op, old, o->n_payments, taken);
   o->n_payments++;
 }
 

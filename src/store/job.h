@@ -53,8 +53,9 @@ struct op {
 struct job {
   enum err (*step)(struct job *j);
   void (*committed)(struct job *j); // may be NULL
-  void (*undone)(struct job *j); // after a rollback: what its steps left in memory did not happen; may be NULL
-  void (*done)(struct job *j);      // told once, whatever came of it; may be NULL
+  void (*undone)(
+      struct job *j);          // after a rollback: what its steps left in memory did not happen; may be NULL
+  void (*done)(struct job *j); // told once, whatever came of it; may be NULL
   struct arena *arena;
   void *user; // the caller's
   enum err result;

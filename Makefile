@@ -193,6 +193,16 @@ E2E := $(wildcard test/e2e/*.test.mjs)
 e2e: all ## the binary from outside, against the API documentation
 	node --test $(E2E)
 
+# Kills of the binary, at random moments and at named calls. One seed decides: CRASH_SEED=N repeats a run's choices.
+KILLS ?= 50
+.PHONY: crash-storm
+crash-storm: all $(B)/test/killer.so ## kill -9 under load, KILLS times: nothing acknowledged is lost, every webhook arrives
+	node test/e2e/crash_storm.mjs $(KILLS)
+
+$(B)/test/killer.so: test/e2e/killer.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -D_GNU_SOURCE -O2 $(WARN) -fPIC -shared -o $@ $<
+
 # The checkout in every state, as files.
 $(B)/states/.made: test/browser/render_states.c $(B)/libcryptopay.a
 	@mkdir -p $(@D) $(B)/test

@@ -84,6 +84,7 @@ async function creates(context) {
     parse: () => sample(parse, { test }),
     single: () => onEmpty(sample, { args: ['--commit-batch', '1'] }),
     stored: () => sample(stored, { test }),
+    scattered: () => createLoad(stored, { test }, { seconds, scatter: settings.full ? MANY : MANY_QUICK }),
     open10k: () => onEmpty(sample, open(10000)),
     open1m: () => onEmpty(sample, open(settings.full ? 1000000 : 100000)),
   });
@@ -93,10 +94,12 @@ async function creates(context) {
   ratioRow(context, 'the same ÷ one commit per request', s.empty, s.single, { atLeast: 6 });
   const many = text(settings.full ? MANY : MANY_QUICK);
   ratioRow(context, `with ${many} payments stored ÷ empty`, s.stored, s.empty, { atLeast: 0.7 });
+  ratioRow(context, 'the same, order ids in no order ÷ empty', s.scattered, s.empty, {});
   ratioRow(context, 'with 10 000 open payments ÷ empty', s.open10k, s.empty, { atLeast: 0.95 });
   const open1m = text(settings.full ? 1000000 : 100000);
   ratioRow(context, `with ${open1m} open payments ÷ empty`, s.open1m, s.empty, { atLeast: 0.8 });
-  for (const [name, samples] of [['create', s.empty], ['verify and parse only', s.parse]])
+  const times = { create: s.empty, 'verify and parse only': s.parse, 'one commit per request': s.single, 'with many stored': s.stored, 'with many open': s.open1m };
+  for (const [name, samples] of Object.entries(times))
     rows.push({ name: `processor time per request: ${name}`, value: median_of(samples, 'server_cpu_ns', median) / 1000, unit: 'µs' });
 }
 
@@ -110,21 +113,27 @@ async function latency({ settings, interleave, rows, median, text }) {
 }
 
 // Live payments: an address is allocated and reserved for each.
-async function live({ settings, interleave, rows, median, text }) {
+async function live(context) {
+  const { settings, interleave, rows, median, text } = context;
   const addresses = Array.from({ length: 100 }, (_, i) => address(i));
   const prepare = (addresses_of) => (data, project) => {
     cli(data, ['address', ...addresses_of(String(project.app_id))]);
     cli(data, ['project', 'set', String(project.app_id), '--mode', 'live']);
   };
-  const sample = (more) => (server, project) =>
-    createLoad(server, project, { connections: 256, seconds: settings.seconds, mode: 'live', ...more });
+  const one50 = { amount: '50.00', mode: 'live' };
+  const sample = (more) => (server, project) => createLoad(server, project, { seconds: settings.seconds, mode: 'live', ...more });
+  const crowded = async (server, project) => {
+    await createLoad(server, project, { seconds: 30, 'warm-ms': 0, ...one50, count: 10000 });
+    return createLoad(server, project, { seconds: settings.seconds, ...one50 });
+  };
   const one = prepare((id) => ['add', id, addresses[0]]);
   const pool = prepare((id) => ['add', id, ...addresses]);
   const derived = prepare((id) => ['set-xpub', id, XPUB]);
   const s = await interleave({
     one: () => onEmpty(sample({}), { prepare: one }),
     pool: () => onEmpty(sample({}), { prepare: pool }),
-    same: () => onEmpty(sample({ amount: '50.00' }), { prepare: pool }),
+    same: () => onEmpty(sample(one50), { prepare: pool }),
+    crowded: () => onEmpty(crowded, { prepare: pool }),
     derived: () => onEmpty(sample({}), { prepare: derived }),
   });
   const add = (name, samples) => {
@@ -133,6 +142,7 @@ async function live({ settings, interleave, rows, median, text }) {
   add('live creates, one address, different amounts', s.one);
   add(`live creates, ${addresses.length} addresses, different amounts`, s.pool);
   add(`live creates, ${addresses.length} addresses, one amount`, s.same);
+  ratioRow(context, 'the same with 10 000 of them open ÷ empty', s.crowded, s.same, { atLeast: 0.95 });
   add('live creates, an address of its own each (xpub)', s.derived);
 }
 
@@ -168,6 +178,8 @@ async function status(context) {
 
 // ---- webhooks ----
 
+const CONCURRENCY = '64';
+
 async function sinkRate(port, count, send) {
   const sink = spawn(join(TOOLS, 'sink'), [String(port), String(count)], { stdio: ['ignore', 'pipe', 'inherit'] });
   let out = '';
@@ -195,13 +207,13 @@ async function webhooks(context) {
       const data = freshDirectory('webhooks');
       makeProject(data, { webhook: url });
       fill(data, '--webhooks', count);
-      const result = await sinkRate(port, count, async () => (await startGateway(data, ['--webhook-per-host', '64'], env)).stop);
+      const result = await sinkRate(port, count, async () => (await startGateway(data, ['--webhook-per-host', CONCURRENCY], env)).stop);
       rmSync(data, { recursive: true });
       return result;
     },
     curl: () =>
       sinkRate(port, count, () => {
-        const child = spawn(join(TOOLS, 'bare_curl'), [url, String(count)], { stdio: 'ignore' });
+        const child = spawn(join(TOOLS, 'bare_curl'), [url, String(count), CONCURRENCY], { stdio: 'ignore' });
         return () => child.kill('SIGTERM');
       }),
   });

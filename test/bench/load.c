@@ -27,7 +27,8 @@ enum { SUB_BITS = 6, BUCKETS = 40 << SUB_BITS }; // histogram: 64 steps per powe
 struct options {
   const char *mode, *key, *secret, *order_prefix, *url_file, *id_file, *amount;
   int port, connections, seconds, warm_ms;
-  long count; // requests prepared, and the most that are sent; 0 in get and wait: no bound
+  long scatter; // order ids all over the first so many that fill.c makes; 0: one after another
+  long count;   // requests prepared, and the most that are sent; 0 in get and wait: no bound
   int pids[PIDS_MAX], n_pids;
 };
 
@@ -149,16 +150,21 @@ static void hex(const unsigned char *in, size_t n, char *out) {
 }
 
 static void create_request(const struct options *o, long i, struct text *all) {
-  char amount[32], body[512], head[512], sign_hex[65];
+  char order[128], amount[32], body[512], head[512], sign_hex[65];
   if (o->amount)
     snprintf(amount, sizeof amount, "%s", o->amount);
   else // all different over a wide range, as a shop's carts are
     snprintf(amount, sizeof amount, "%ld.%02ld", 1 + i / 100 % 90000, i % 100);
+  if (o->scatter) // a prime step visits them in no order
+    snprintf(order, sizeof order, "S%09ld_%s%ld", (long)((uint64_t)i * 2654435761u % (uint64_t)o->scatter),
+             o->order_prefix, i);
+  else
+    snprintf(order, sizeof order, "%s%07ld", o->order_prefix, i);
   int n = snprintf(
       body, sizeof body,
-      "{\"order_id\":\"%s%07ld\",\"amount\":\"%s\",\"description\":\"Service payment\","
+      "{\"order_id\":\"%s\",\"amount\":\"%s\",\"description\":\"Service payment\","
       "\"success_url\":\"https://shop.example.com/success\",\"fail_url\":\"https://shop.example.com/fail\"}",
-      o->order_prefix, i, amount);
+      order, amount);
   unsigned char mac[32];
   unsigned mac_n = sizeof mac;
   HMAC(EVP_sha256(), o->secret, (int)strlen(o->secret), (unsigned char *)body, (size_t)n, mac, &mac_n);
@@ -453,6 +459,7 @@ enum option_key {
   O_COUNT,
   O_PREFIX,
   O_AMOUNT,
+  O_SCATTER,
   O_IDS,
   O_URLS
 };
@@ -468,6 +475,7 @@ static const struct option option_list[] = {{"mode", 1, 0, O_MODE},
                                             {"count", 1, 0, O_COUNT},
                                             {"order-prefix", 1, 0, O_PREFIX},
                                             {"amount", 1, 0, O_AMOUNT},
+                                            {"scatter", 1, 0, O_SCATTER},
                                             {"ids", 1, 0, O_IDS},
                                             {"urls", 1, 0, O_URLS},
                                             {0}};
@@ -509,6 +517,9 @@ static void read_options(int argc, char **argv, struct options *o) {
       break;
     case O_AMOUNT:
       o->amount = optarg;
+      break;
+    case O_SCATTER:
+      o->scatter = atol(optarg);
       break;
     case O_IDS:
       o->id_file = optarg;

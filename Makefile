@@ -146,7 +146,7 @@ bench-tools: $(BENCH)
 bench: ## one table: this gateway against simpler programs on the same machine (test/bench/README.md)
 	@tools/deps bench
 	@$(MAKE) --no-print-directory -s -j2 all bench-tools
-	node test/bench/bench.mjs
+	@node test/bench/bench.mjs
 
 $(B)/bench/%: test/bench/%.c $(B)/libcryptopay.a
 	@mkdir -p $(@D)

@@ -1,5 +1,5 @@
-// `make bench`: one table of ratios. What is compared is measured alternately in this one run (A B C A B C …), five times
-// each, and the medians are divided, so that a busy or slow machine moves both sides alike.
+// `make bench`: one table of ratios. What is compared is measured alternately in this one run (A B C, C B A, A B C …), five
+// times each; a ratio is the median of the rounds' ratios, so that a busy or slow machine moves both sides alike.
 //
 // BENCH_FULL=0     200 thousand stored payments instead of 10 million
 // BENCH_ROUNDS=5   samples of each
@@ -17,19 +17,21 @@ export const settings = {
   seconds: Number(process.env.BENCH_SECONDS ?? 3),
 };
 
-// Runs every subject in turn, `rounds` times; gives the samples of each.
+// Runs every subject in turn, `rounds` times, every other round backwards; gives the samples of each.
 async function interleave(subjects) {
   const samples = Object.fromEntries(Object.keys(subjects).map((name) => [name, []]));
+  const names = Object.keys(subjects);
   for (let round = 0; round < settings.rounds; round++)
-    for (const [name, sample] of Object.entries(subjects)) {
-      samples[name].push(await sample(round));
+    for (const name of round % 2 ? [...names].reverse() : names) {
+      samples[name].push(await subjects[name]());
       process.stderr.write('.');
       await sleep(100);
     }
   return samples;
 }
 
-const text = (v) => (v >= 1000 ? Math.round(v).toLocaleString('en-US').replaceAll(',', ' ') : String(Math.round(v * 100) / 100));
+const grouped = (v) => Math.round(v).toLocaleString('en-US').replaceAll(',', ' ');
+const text = (v) => (v >= 1000 ? grouped(v) : String(Math.round(v * 100) / 100));
 
 function verdict(row) {
   if (row.atLeast !== undefined) return [`≥ ${row.atLeast}`, row.value >= row.atLeast ? 'ok' : 'FAILS'];
@@ -47,9 +49,8 @@ function print(rows) {
 
 const only = process.env.BENCH_ONLY?.split(',');
 const rows = [];
-const notes = [];
 const started = Date.now();
-const context = { settings, interleave, rows, notes, text, median };
+const context = { settings, interleave, rows, text, median };
 for (const [name, group] of Object.entries(groups)) {
   if (only && !only.includes(name)) continue;
   process.stderr.write(`${name} `);
@@ -59,6 +60,6 @@ for (const [name, group] of Object.entries(groups)) {
 const machine = `${cpus().length} × ${cpus()[0].model}, Linux ${release()}, fsync ${text(number('fsync', [BUILD, 2]))}/s`;
 console.log(`\ncryptopay bench: ${machine}; medians of ${settings.rounds} samples of ${settings.seconds} s\n`);
 print(rows);
-console.log(`\n${notes.join('\n')}\n\nTook ${Math.round((Date.now() - started) / 1000)} s. How to read this: test/bench/README.md`);
+console.log(`\nTook ${Math.round((Date.now() - started) / 1000)} s. How to read this: test/bench/README.md`);
 writeFileSync(join(BUILD, 'bench', 'result.json'), JSON.stringify({ machine, settings, rows }, null, 1));
 if (rows.some((r) => verdict(r)[1] === 'FAILS')) process.exitCode = 1;

@@ -164,7 +164,7 @@ run: ## installs what is missing, builds, starts a demo gateway and shop
 test: ## installs what is missing, builds, runs every test and says how long each took
 	@tools/deps test
 	@$(MAKE) --no-print-directory -s -j2 all npm $(UNIT)
-	@MAKE="$(MAKE)" test/run $(TESTS)
+	@MAKE="$(MAKE)" FUZZ_SECONDS=$${FUZZ_SECONDS:-5} test/run $(TESTS)
 
 check: ## layers, style and layout of the sources; the documentation names what there is
 	tools/check_includes --self-test

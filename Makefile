@@ -173,6 +173,11 @@ check: ## layers, style and layout of the sources; the documentation names what 
 	tools/check_docs
 	tools/check_style --self-test
 	tools/check_style
+	test/mutants/run --check
+
+.PHONY: mutants
+mutants: all $(B)/sim/sim ## removes one defence after the other: a test must fail each time
+	test/mutants/run $(MUTANTS)
 
 format: ## lays all C files out by .clang-format
 	find src demo tools test -name '*.[ch]' ! -path '*/node_modules/*' | xargs clang-format-14 -i

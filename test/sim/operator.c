@@ -218,18 +218,29 @@ static void address_release(struct sim *s, int project, int index) {
   arena_free(&a);
 }
 
+// Mostly one of the project's own, so that what is removed is often released later.
+static int pick_address(struct sim *s, int project) {
+  const struct oracle *o = s->oracle;
+  int index = (int)rng_below(&s->rng, o->n_addresses);
+  for (int i = 0; i < 8 && o->addresses[index].project != project && rng_percent(&s->rng, 70); i++)
+    index = (int)rng_below(&s->rng, o->n_addresses);
+  return index;
+}
+
 static void step_address(struct sim *s, int project) {
-  int index = rng_percent(&s->rng, 20) ? new_address(s) : (int)rng_below(&s->rng, s->oracle->n_addresses);
+  int index = rng_percent(&s->rng, 20) ? new_address(s) : pick_address(s, project);
   if (s->oracle->projects[project].xpub)
     project = 1;
   calls_run(s, 1000); // who gets an address is decided before the list changes
   if (gateway_crashed())
     return;
   fired_before = vfs_fired();
-  int64_t n = rng_below(&s->rng, 3);
-  if (n == 0)
+  int64_t n = rng_below(&s->rng, 4);
+  if (s->oracle->addresses[index].removed && n < 3)
+    address_release(s, project, index);
+  else if (n == 0)
     address_add(s, project, index);
-  else if (n == 1)
+  else if (n < 3)
     address_remove(s, project, index);
   else
     address_release(s, project, index);

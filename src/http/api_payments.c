@@ -38,7 +38,6 @@ static enum err check_project(const struct credential *c) {
 static void create_answered(struct request *r) {
   struct create *c = r->user;
   enum err e = c->flow.job.result;
-  key_drop(c->auth.credential);
   if (e != ERR_NONE) {
     refuse(r, e, e == ERR_ORDER_AMOUNT ? "amount" : NULL);
     return;
@@ -52,7 +51,10 @@ static void create_answered(struct request *r) {
   request_reply(r, 200, json, c->flow.answer);
 }
 
+// The credential goes back here: where the client has hung up, nobody is called to answer.
 static void wake(struct job *j) {
+  struct create *c = (struct create *)j;
+  key_drop(c->auth.credential);
   request_resume(j->user);
 }
 
@@ -86,7 +88,7 @@ void api_create_payment(struct request *r) {
     request_suspend(r, create_answered);
     if ((e = flow_create_start(app->env, r->arena, &c->flow)) != ERR_NONE) {
       c->flow.job.result = e;
-      request_resume(r);
+      wake(&c->flow.job);
     }
     return;
   }

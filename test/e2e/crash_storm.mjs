@@ -2,7 +2,7 @@
 //   node test/e2e/crash_storm.mjs [KILLS]      (make crash-storm KILLS=50)
 //   CRASH_SEED=N repeats the choices of a run: orders, actions, moments and points; the machine's timing stays its own.
 // Half of the kills come at a random moment. The other half come at the n-th call of a function of the C library, before it,
-// half way through or after it (killer.c). Clients repeat whatever they got no answer for, as shops do. What they were told,
+// half way through or after it (killer.c). A tenth of all hit the very first start, on an empty folder. Clients repeat whatever they got no answer for, as shops do. What they were told,
 // and what the shop's receiver has heard, is compared after each restart and in full after the last one.
 import { isDeepStrictEqual } from 'node:util';
 import path from 'node:path';
@@ -18,7 +18,8 @@ const OVERLAP_S = 60; // of keys that are rotated
 const DRAIN_MS = 60000; // all webhooks are there so long after the last restart
 
 // The call at which the process ends is the n-th, n up to about what it makes in a second or two.
-const CALLS = { fdatasync: 100, fsync: 8, pwrite64: 1500, ftruncate64: 2, sendmsg: 150, send: 60 };
+const CALLS = { fdatasync: 100, pwrite64: 1500, ftruncate64: 2, sendmsg: 150, send: 60 };
+const CALLS_AT_FIRST_START = { fdatasync: 6, pwrite64: 100, ftruncate64: 2, fsync: 3 };
 
 // ---- choices
 
@@ -65,9 +66,13 @@ const kills = {};
 
 // ---- the gateway
 
+const victims = new Set();
+process.on('exit', () => victims.forEach((victim) => victim.remove()));
+
 class Victim extends Server {
   static async make() {
     const victim = new Victim({ args: ['--rate-limit', 'no', '--log-level', 'warn'] });
+    victims.add(victim);
     victim.port = await freePort();
     victim.opsPort = await freePort();
     return victim;
@@ -321,10 +326,14 @@ function hear(record, res, choose) {
 
 // ---- lives of the gateway
 
+function somePoint(choose, calls) {
+  const call = choose.pick(Object.keys(calls));
+  return { kind: `at ${call}`, point: `${call}:${choose.logBelow(calls[call])}:${choose.pick(['before', 'within', 'after'])}` };
+}
+
 function plan(choose) {
   if (choose.chance(0.5)) return { kind: 'random moment', afterMs: choose.below(ALIVE_MS), starting: choose.chance(0.1) };
-  const call = choose.pick(Object.keys(CALLS));
-  return { kind: call, point: `${call}:${choose.logBelow(CALLS[call])}:${choose.pick(['before', 'within', 'after'])}` };
+  return somePoint(choose, CALLS);
 }
 
 async function admin(choose) {
@@ -361,7 +370,7 @@ async function life(choose) {
   let how = kind;
   if (point) {
     const late = await Promise.race([exited.then(() => false), sleep(POINT_MS).then(() => true)]);
-    if (late) how = 'random moment';
+    if (late) how = 'call did not come';
   } else {
     await sleep(starting ? afterMs / 20 : afterMs);
     if (starting) how = 'while starting';
@@ -371,6 +380,23 @@ async function life(choose) {
   kills[how] = (kills[how] ?? 0) + 1;
   check('the program ends only when it is killed', end.signal === 'SIGKILL', () => `${JSON.stringify(end)}\n${server.log.slice(-2000)}`);
   await looking; // a command without a server holds the database
+}
+
+// An empty folder: what the first start leaves behind when it is killed, the second one can use.
+async function birth(choose) {
+  const child = await Victim.make();
+  const { point } = somePoint(choose, CALLS_AT_FIRST_START);
+  child.spawnWith(point);
+  await child.ready();
+  const how = child.ended ? 'at first start' : 'after first start';
+  const end = await child.kill();
+  kills[how] = (kills[how] ?? 0) + 1;
+  check('the program ends only when it is killed', end.signal === 'SIGKILL', () => `${point}: ${JSON.stringify(end)}\n${child.log}`);
+  child.spawnWith(null);
+  await child.ready();
+  check('it starts again', !child.ended, () => `after ${point}: ${child.log}`);
+  child.remove();
+  victims.delete(child);
 }
 
 // ---- the end
@@ -507,11 +533,10 @@ console.log(`CRASH_SEED=${SEED}`);
 await prepare(random(SEED + 1));
 const clients = Array.from({ length: CLIENTS }, (_, number) => client(number));
 for (let i = 1; i <= KILLS; i++) {
-  await life(choose);
-  if (i % 10 === 0) await doctor();
+  if (i % 10 === 0) await Promise.all([birth(choose), doctor()]);
+  else await life(choose);
 }
 await finish(choose, clients);
 await receiver.close();
 const failed = report(beganMs);
-server.remove();
 process.exit(failed ? 1 : 0);

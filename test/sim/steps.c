@@ -288,7 +288,7 @@ static void step_fault(struct sim *s) {
   struct rng *r = &s->rng;
   static const char *const names[] = {"read", "write", "sync", "full", "crash", "crash after a sync"};
   enum vfs_fault kind = (enum vfs_fault)(
-      rng_percent(r, 75) ? rng_below(r, FAULT_CRASH) : rng_between(r, FAULT_CRASH, FAULT_CRASH_SYNCED));
+      rng_percent(r, 80) ? rng_below(r, FAULT_CRASH) : rng_between(r, FAULT_CRASH, FAULT_CRASH_SYNCED));
   int most[] = {3, 8, 4, 6, 14, 2}, times[] = {1, 3, 3, 20, 1, 1};
   if (kind == FAULT_CRASH && rng_percent(r, 30)) {
     vfs_crash();
@@ -325,7 +325,7 @@ void steps_one(struct sim *s) {
     (void)operator_step(s);
   else if (n < 93)
     step_mood(s);
-  else if (n < 94 && rng_percent(&s->rng, 40))
+  else if (n < 94 && rng_percent(&s->rng, 25))
     gateway_restart(s);
   else if (n < 97)
     step_fault(s);

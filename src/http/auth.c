@@ -4,7 +4,6 @@
 #include "base/timefmt.h"
 #include "http/app.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static struct app *app_of(const struct request *r) {
@@ -37,10 +36,18 @@ static bool verify_v2(const struct hmac_key *secret, const struct request *r) {
   return equal_constant_time((struct str){digits, HMAC_HEX_N}, given.p ? given : STR(""));
 }
 
+// Seconds between the sender's clock and this one; false without a time.
+static bool clocks_differ(const struct request *r, int64_t now_us, int64_t *out_s) {
+  int64_t s;
+  if (!str_to_i64(request_header(r, "X-Timestamp"), &s))
+    return false;
+  *out_s = s - now_us / SECOND_US; // both positive
+  return true;
+}
+
 static bool timestamp_ok(const struct request *r, int64_t now_us) {
   int64_t s;
-  return str_to_i64(request_header(r, "X-Timestamp"), &s) &&
-         llabs(now_us / SECOND_US - s) <= TIMESTAMP_TOLERANCE_S;
+  return clocks_differ(r, now_us, &s) && s >= -TIMESTAMP_TOLERANCE_S && s <= TIMESTAMP_TOLERANCE_S;
 }
 
 // Method, target and body: the same key with anything else is a conflict; the timestamp may differ.
@@ -67,6 +74,42 @@ static enum err read_idempotency_key(const struct request *r, struct auth *out) 
   out->idempotency_key = str_copy(r->arena, key);
   hash_request(r, out->request_hash);
   return ERR_NONE;
+}
+
+// A guess at why a signature of version 1 does not match, for the log: the answer tells nobody.
+static const char *guess_fault(const struct hmac_key *secret, const struct request *r) {
+  struct str given = request_header(r, "X-Signature"), body = r->body;
+  if (!given.n)
+    return "there is no X-Signature";
+  if (given.n != HMAC_HEX_N || strspn(str_c(r->arena, given), "0123456789abcdef") != HMAC_HEX_N)
+    return "X-Signature is not 64 lower-case hex digits";
+  if (body.n > FAULT_BODY_MAX)
+    return "the body is not what was signed, or the secret is another one";
+  bool line_end = body.n && body.p[body.n - 1] == '\n';
+  struct str other =
+      line_end ? (struct str){body.p, body.n - 1} : str_printf(r->arena, "%.*s\n", STR_FMT(body));
+  bool signs_other = hmac_verify_hex(secret, other, given);
+  bool signs_nothing = hmac_verify_hex(secret, STR(""), given);
+  if (signs_other)
+    return line_end ? "the line break at the body's end was not signed"
+                    : "a line break was signed that was not sent";
+  if (signs_nothing)
+    return "the empty text was signed, not the body";
+  return "the body is not what was signed (encoded anew, perhaps), or the secret is another one (the other "
+         "mode's, perhaps)";
+}
+
+static void note_fault(struct request *r, const struct auth *a, enum err e, int64_t now_us) {
+  int64_t s;
+  const struct hmac_key *secret = a->credential ? a->credential->secret : app_of(r)->no_secret;
+  if (e == ERR_TIMESTAMP && clocks_differ(r, now_us, &s))
+    r->fault = str_printf(r->arena, "X-Timestamp is %lld s %s this server's clock",
+                          s < 0 ? -(long long)s : (long long)s, s < 0 ? "behind" : "ahead of");
+  if ((e != ERR_SIGNATURE && e != ERR_API_KEY) || has_v2(r))
+    return;
+  const char *fault = guess_fault(secret, r); // for an unknown key too: the same work
+  if (e == ERR_SIGNATURE)
+    r->fault = str_of(fault);
 }
 
 // What is wrong beyond the key itself.
@@ -113,6 +156,7 @@ enum err auth_check(struct request *r, struct auth *out) {
     (void)(has_v2(r) ? verify_v2(app->no_secret, r) : verify_v1(app->no_secret, r));
     e = e == ERR_NONE ? ERR_API_KEY : e;
   }
+  note_fault(r, out, e, now_us);
   e = count(r, e, key);
   if (e == ERR_NONE) {
     key_mark_used(app->env, out->credential);

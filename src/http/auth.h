@@ -4,7 +4,7 @@
 #include "flow/keys.h"
 #include "http/server.h"
 
-enum { TIMESTAMP_TOLERANCE_S = 300, IDEMPOTENCY_KEY_MAX = 255 };
+enum { TIMESTAMP_TOLERANCE_S = 300, IDEMPOTENCY_KEY_MAX = 255, FAULT_BODY_MAX = 8 * 1024 };
 
 struct auth {
   struct credential *credential; // give it back with key_drop()

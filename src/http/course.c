@@ -296,8 +296,15 @@ static enum log_level level_of(const struct request *r) {
 static void log_request(const struct server_request *q, int64_t us) {
   const struct request *r = &q->r;
   const char *event = r->status >= 500 ? "request failed" : r->status >= 400 ? "request refused" : "request";
-  LOG_WITH(level_of(r), event, LOG_S("request_id", r->id), LOG_S("method", r->method), LOG_S("path", r->path),
-           LOG_I("status", r->status), LOG_I("duration_us", us), LOG_S("client", r->client), LOG_END);
+  struct log_field fields[9] = {LOG_S("request_id", r->id), LOG_S("method", r->method),
+                                LOG_S("path", r->path),     LOG_I("status", r->status),
+                                LOG_I("duration_us", us),   LOG_S("client", r->client)};
+  int n = 6;
+  if (r->refusal)
+    fields[n++] = LOG_C("code", r->refusal);
+  if (r->fault.p)
+    fields[n++] = LOG_S("fault", r->fault);
+  log_write(level_of(r), event, fields);
 }
 
 void course_end(struct server *s, struct server_request *q) {

@@ -120,6 +120,7 @@ static bool wants_json(const struct request *r) {
 }
 
 void request_error(struct request *r, enum err e, const char *param) {
+  r->refusal = err_code(e);
   if (wants_json(r))
     error_json(r, e, param);
   else if (r->priv->server->o.error_page)

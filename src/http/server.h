@@ -53,6 +53,8 @@ struct request {
   struct server_request *priv;
   // the answer
   int status;
+  const char *refusal; // an error's code, for the log; NULL: none
+  struct str fault;    // what its sender has probably done wrong, for the log alone; may be absent
   struct str content_type, answer;
   struct response_header headers[RESPONSE_HEADERS_MAX];
   int n_headers;

@@ -1,7 +1,8 @@
 // Version 2 signatures and their idempotency keys, on the documented paths and behind a base URL with a path prefix.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { CREATE, STATUS, Server, newOrderId, request, signV1, signV2 } from './harness.mjs';
+import { CREATE, STATUS, Server, hmacHex, newOrderId, request, signV1, signV2, until } from './harness.mjs';
 
 let server, project;
 before(async () => {
@@ -127,4 +128,31 @@ describe('base URL with a path prefix', () => {
     assert.equal((await request(`${server.origin}/gateway/xpay/?id=${id}`)).status, 404);
     assert.equal((await request(`${server.origin}/gateway/y/pay/?id=${id}`)).status, 404);
   });
+});
+
+test('the log says by the request id what was probably done wrong; the answer does not', async () => {
+  const body = order(), { api_key: key, api_secret: secret } = project.test;
+  const send = (signature, sent = body) =>
+    request(`${server.origin}/gateway/x${CREATE}`, { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-API-Key': key, ...(signature && { 'X-Signature': signature }) }, body: sent });
+  const faults = [
+    [await send(), 'there is no X-Signature'],
+    [await send(hmacHex(secret, body).toUpperCase()), '64 lower-case hex'],
+    [await send(createHmac('sha256', secret).update(body).digest('base64')), '64 lower-case hex'],
+    [await send(hmacHex(secret, body), `${body}\n`), "line break at the body's end was not signed"],
+    [await send(hmacHex(secret, `${body}\n`)), 'a line break was signed'],
+    [await send(hmacHex(secret, '')), 'the empty text was signed'],
+    [await send(hmacHex(secret, body), JSON.stringify(JSON.parse(body), null, 1)), 'not what was signed'],
+    [await send(hmacHex(project.live.api_secret, body)), 'the secret is another one'],
+  ];
+  for (const [answer, fault] of faults) {
+    refused(answer, 401, 'invalid_signature');
+    assert.ok(!answer.text.includes(fault));
+    const line = await until(() => server.log.split('\n').find((l) => l.includes(answer.json.request_id)), 'the refusal is in the log');
+    assert.equal(JSON.parse(line).code, 'invalid_signature');
+    assert.ok(JSON.parse(line).fault.includes(fault), line);
+    assert.ok(!line.includes(secret) && !line.includes(hmacHex(secret, body)));
+  }
+  const late = await server.createV2(project.test, order(), { timestamp: Math.floor(Date.now() / 1000) - 1000 });
+  assert.match(await until(() => server.log.split('\n').find((l) => l.includes(late.json.request_id)), 'the refusal is in the log'), /X-Timestamp is 100\d s behind/);
+  for (const timestamp of ['-9223372036854775808', '9223372036854775807']) refused(await server.createV2(project.test, order(), { timestamp }), 401, 'invalid_timestamp');
 });

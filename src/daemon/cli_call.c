@@ -124,11 +124,29 @@ json_t *cli_call(struct cli *c, const char *command, bool make, int *status) {
   return result;
 }
 
+// The next step, where one is surely missing. For people: programs read the answer.
+static void advise(const struct cli *c, const json_t *result) {
+  bool added = strcmp(c->command->name, "project add") == 0,
+       set = strcmp(c->command->name, "project set") == 0;
+  const char *mode = cli_text(c, "mode");
+  long long id = json_integer_value(json_object_get(result, "app_id"));
+  fflush(stdout);
+  if (added || set) {
+    if (json_is_null(json_object_get(result, "website")))
+      fprintf(stderr,
+              "It makes no payments before it has a website: cryptopay project set %lld --website URL\n", id);
+    if (set && mode && strcmp(mode, "live") == 0)
+      fprintf(stderr, "Whether all is there for real payments is told by: cryptopay doctor\n");
+  }
+}
+
 int cli_ask(struct cli *c, bool make) {
   int status;
   json_t *result = cli_call(c, c->command->name, make, &status);
   if (result)
     cli_show(c, result);
+  if (result && !c->json)
+    advise(c, result);
   json_decref(result);
   return status;
 }

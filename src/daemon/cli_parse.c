@@ -133,10 +133,26 @@ static const struct cli_command *find_command(int argc, char **argv, int *used) 
   return NULL;
 }
 
+// "project" alone: what may follow.
+static bool list_group(const char *group) {
+  size_t n = strlen(group);
+  bool found = false;
+  for (const struct cli_command *k = cli_commands; k->name; k++) {
+    if (strncmp(k->name, group, n) != 0 || k->name[n] != ' ')
+      continue;
+    fprintf(stderr, "%s cryptopay %s%s%s\n", found ? "      " : "usage:", k->name, k->arguments[0] ? " " : "",
+            k->arguments);
+    found = true;
+  }
+  return found;
+}
+
 static int unknown_command(struct cli *c, int argc, char **argv) {
   const char *names[COMMANDS_MAX];
   size_t n = 0;
   bool second = argc > 2 && argv[2][0] != '-';
+  if (!second && !c->json && list_group(argv[1]))
+    return EXIT_USAGE;
   for (const struct cli_command *k = cli_commands; k->name && n < COMMANDS_MAX; k++)
     names[n++] = k->name;
   struct str typed = str_printf(&c->arena, "%s%s%s", argv[1], second ? " " : "", second ? argv[2] : "");
@@ -302,6 +318,8 @@ int cli_parse(struct cli *c, int argc, char **argv, char *const *environment) {
     return help_all(stderr);
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
     return help_all(stdout);
+  if (strcmp(argv[1], "--version") == 0)
+    argv[1] = "version";
   c->command = find_command(argc, argv, &used);
   if (!c->command)
     return unknown_command(c, argc, argv);

@@ -191,6 +191,15 @@ static struct str setting_name(struct arena *a, const char *key) {
   return str_of(name);
 }
 
+// A wrong value is answered with what is expected there.
+static enum err refuse_setting(struct call *c, enum err e, struct str name) {
+  c->param = name.p;
+  for (const struct project_setting *s = project_settings; s->name && e == ERR_SETTING; s++)
+    if (str_eqc(name, s->name))
+      c->problem = str_printf(c->a, "The value does not fit; expected: %s.", s->help);
+  return e;
+}
+
 // Everything but the project's number is a setting of it.
 enum err command_project_set(struct call *c) {
   struct project p;
@@ -211,7 +220,7 @@ enum err command_project_set(struct call *c) {
   struct changes set = {.list = changes, .n = n};
   e = admin_project_set(c->env, c->a, app_id, &set, &p);
   if (e && set.bad >= 0 && set.bad < n)
-    c->param = changes[set.bad].key.p;
+    return refuse_setting(c, e, changes[set.bad].key);
   return e ? e : put_project(c, &p);
 }
 

@@ -134,6 +134,7 @@ describe('usage', () => {
     [[], /Commands:/],
     [['frobnicate'], /unknown command/],
     [['project', 'lst'], /did you mean "project list"/],
+    [['project'], /^usage: cryptopay project add\n.*project rotate-keys APP_ID/s],
     [['project', 'show'], /missing APP_ID/],
     [['project', 'show', '1', '2'], /one word too many/],
     [['project', 'add', '--merchant', 'a@example.com'], /missing --name/],
@@ -609,4 +610,27 @@ describe('doctor', () => {
     assert.equal((await server.cli(['doctor'])).code, 0);
     await server.close();
   });
+});
+
+describe('what to do next', () => {
+  let dir;
+  before(async () => (dir = await newGateway()));
+  test('a project without a website says how to set one', async () => {
+    const made = await cli(dir, ['project', 'add', '--merchant', 'owner@example.com', '--name', 'Shop']);
+    assert.match(made.stderr, /cryptopay project set 1 --website URL/);
+    const whole = await cli(dir, ['project', 'set', '1', '--website', 'https://next-shop.com']);
+    assert.equal(whole.stderr, '');
+  });
+  test('who goes live is shown the doctor', async () => {
+    assert.match((await cli(dir, ['project', 'set', '1', '--mode', 'live'])).stderr, /cryptopay doctor/);
+    assert.equal((await cli(dir, ['project', 'set', '1', '--mode', 'live', '--json'])).stderr, '');
+  });
+  test('a value that does not fit is answered with what is expected', async () => {
+    for (const [flag, value, expected] of [['--mode', 'prod', /expected: test or live/], ['--window', '90', /expected: time to pay, 5m to 24h/]]) {
+      const refused = await cli(dir, ['project', 'set', '1', flag, value]);
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, expected);
+    }
+  });
+  test('--version', async () => assert.match((await run(BINARY, ['--version'])).stdout, /^version +\d/));
 });

@@ -61,11 +61,15 @@ static void cstr(FILE *out, const char *s) {
 static void product(FILE *out, const struct shop *shop) {
   fputs("<h1>Demo shop</h1><p class=\"soft\">A shop of its own: it knows the gateway at ", out);
   cstr(out, shop->gateway_url);
-  fputs(" only through its test keys.</p><div class=\"card row\"><div><strong>", out);
+  fputs(" only through its test keys. The payment page opens beside it; come back here by this tab: its "
+        "website, shop.example.com, does not exist.</p><div class=\"card row\"><div><strong>",
+        out);
   cstr(out, shop->product);
   fputs("</strong><p class=\"soft\">", out);
   cstr(out, shop->price);
-  fputs(" USDT</p></div><form method=\"post\" action=\"/buy\"><button>Buy</button></form></div>", out);
+  fputs(" USDT</p></div><form method=\"post\" action=\"/buy\" "
+        "target=\"_blank\"><button>Buy</button></form></div>",
+        out);
   if (shop->error[0]) {
     fputs("<p class=\"bad\" role=\"alert\">", out);
     cstr(out, shop->error);
@@ -82,7 +86,7 @@ static void orders(FILE *out, const struct shop *shop) {
     const struct order *o = &shop->orders[i];
     fprintf(out, "<div class=\"card row\" id=\"%s\"><span>%s</span><a href=\"", o->id, o->id);
     cstr(out, o->payment_url);
-    fputs("\">payment page</a>", out);
+    fputs("\" target=\"_blank\">payment page</a>", out);
     fputs(o->paid ? "<span class=\"ok\">paid</span></div>"
                   : "<span class=\"soft\">waiting for the webhook</span></div>",
           out);

@@ -101,6 +101,9 @@
     "This is an extended PRIVATE key: whoever has it has the money. Enter the public one (xpub…) and keep " \
     "this secret.")                                                                                           \
   X(ERR_XPUB_TAKEN, 409, "xpub_taken", "This extended public key belongs to a project already.")              \
+  X(ERR_XPUB_CUSTODY, 409, "xpub_custody",                                                                    \
+    "Addresses of this key were given out under its present custody, which stays with them. Use another "     \
+    "key.")                                                                                                   \
   X(ERR_CUSTODY, 409, "custody_conflict",                                                                     \
     "A project has either merchant or operator custody: remove the other kind of addresses first.")           \
   X(ERR_SETTING, 422, "invalid_setting", "This setting does not exist or the value does not fit.")

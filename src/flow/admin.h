@@ -19,6 +19,7 @@ struct project_new {
 };
 enum err admin_project_add(struct env *env, struct arena *a, const struct project_new *in,
                            struct project *out, struct credentials keys[2]);
+enum { PROJECTS_LISTED_MAX = 10000 }; // the oldest ones: what a command can hold in memory
 enum err admin_project_list(struct env *env, struct arena *a, struct project **out, int *n);
 enum err admin_project_find(struct env *env, struct arena *a, int64_t app_id, struct project *out);
 

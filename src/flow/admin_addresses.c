@@ -199,14 +199,13 @@ struct set_xpub {
 // and a list of the merchant's own addresses exclude each other.
 static enum err place_xpub(struct set_xpub *f) {
   struct job *j = &f->job;
-  const struct rows *known = job_rows(j, 0), *pool = job_rows(j, 1), *active = job_rows(j, 2);
+  const struct rows *known = job_rows(j, 0), *pool = job_rows(j, 1);
   if (known->n && rows_at(known, 0)[1].i != f->project_id)
     return ERR_XPUB_TAKEN;
   if (pool->n && f->custody == CUSTODY_OPERATOR)
     return ERR_CUSTODY;
-  if (active->n && rows_at(active, 0)[2].i != (int64_t)f->custody &&
-      (!known->n || rows_at(known, 0)[0].i != rows_at(active, 0)[0].i))
-    return ERR_CUSTODY;
+  if (known->n && rows_at(known, 0)[3].i > 0 && rows_at(known, 0)[2].i != (int64_t)f->custody)
+    return ERR_XPUB_CUSTODY;
   JOB_OP(j, Q_XPUB_DEACTIVATE, v_int(f->project_id));
   if (known->n)
     JOB_OP(j, Q_XPUB_ACTIVATE, v_int(rows_at(known, 0)[0].i), v_int(f->custody));

@@ -131,6 +131,8 @@ enum err admin_delivery_attempts(struct env *env, struct arena *a, int64_t id, s
   return ERR_NONE;
 }
 
+enum { REPLAYED_AT_ONCE = 5000 }; // rows of one transaction: nobody else writes meanwhile
+
 struct replay {
   struct job job;
   struct replay_range range;
@@ -143,17 +145,36 @@ static enum err replay_step(struct job *j) {
     JOB_OP(j, Q_DELIVERY_REPLAY, v_int(f->range.id), v_int(f->now_us));
   else if (j->round == 0)
     JOB_OP(j, Q_DELIVERY_REPLAY_RANGE, v_int(f->range.app_id), v_int(f->now_us), v_int(f->range.from_us),
-           v_int(f->range.to_us));
+           v_int(f->range.to_us), v_int(REPLAYED_AT_ONCE));
   else
     f->n = job_rows(j, 0)->n;
   return j->round == 1 && f->range.id && f->n == 0 ? ERR_NO_DELIVERY : ERR_NONE;
 }
 
+// The next part begins where this one has ended; what it has replayed already is told apart by its new time.
+static void go_on_after(struct replay *f) {
+  const struct rows *rows = job_rows(&f->job, 0);
+  for (int i = 0; i < rows->n; i++)
+    if (rows_at(rows, i)[0].i > f->range.from_us)
+      f->range.from_us = rows_at(rows, i)[0].i;
+}
+
 enum err admin_delivery_replay(struct env *env, struct arena *a, const struct replay_range *range,
                                int64_t *n) {
+  (void)a;
+  struct arena part;
   struct replay f = {
-      .job = {.step = replay_step, .arena = a}, .range = *range, .now_us = world_now(env->world)};
-  enum err e = store_call(env->store, &f.job);
-  *n = f.n;
+      .job = {.step = replay_step, .arena = &part}, .range = *range, .now_us = world_now(env->world)};
+  enum err e;
+  arena_init(&part, 8 << 20);
+  *n = 0;
+  do {
+    arena_reset(&part);
+    e = store_call(env->store, &f.job);
+    if (e == ERR_NONE && !f.range.id)
+      go_on_after(&f);
+    *n += e == ERR_NONE ? f.n : 0;
+  } while (e == ERR_NONE && !f.range.id && f.n == REPLAYED_AT_ONCE);
+  arena_free(&part);
   return e;
 }

@@ -190,7 +190,7 @@ static enum err project_read_step(struct job *j) {
   if (j->round == 0 && f->id)
     JOB_OP(j, Q_PROJECT_BY_ID, v_int(f->id));
   else if (j->round == 0)
-    job_ops(j, Q_PROJECT_ALL, 0, NULL);
+    JOB_OP(j, Q_PROJECT_ALL, v_int(0), v_int(PROJECTS_LISTED_MAX));
   return ERR_NONE;
 }
 

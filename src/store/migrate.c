@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 // The first schema version whose databases a binary that knows only older migrations must not touch. Raised
 // by a migration that older code could not live with; all are expand-first so far.
@@ -24,15 +25,21 @@ static int64_t read_number(struct db *db, const char *text, int64_t otherwise) {
   return v;
 }
 
+// An upgrade that failed leaves its copy behind; the next try makes another one beside it.
 static bool copy_before(struct db *db, const char *path, int version, char *error, size_t size) {
-  char *text = sqlite3_mprintf("VACUUM INTO '%q.before-%d'", path, version);
-  bool ok = text && db_exec_quiet(db, text);
+  char *name = sqlite3_mprintf("%s.before-%d", path, version);
+  for (int i = 2; name && access(name, F_OK) == 0; i++) {
+    sqlite3_free(name);
+    name = sqlite3_mprintf("%s.before-%d.%d", path, version, i);
+  }
+  char *text = sqlite3_mprintf("VACUUM INTO '%q'", name);
+  bool ok = name && text && db_exec_quiet(db, text);
   if (!ok)
-    snprintf(error, size, "cannot copy the database before its upgrade to %s.before-%d: %s", path, version,
-             db_error_text(db));
+    snprintf(error, size, "cannot copy the database before its upgrade to %s: %s", name, db_error_text(db));
   else
-    LOG(INFO, "database copied before upgrade", LOG_I("version", version));
+    LOG(INFO, "database copied before upgrade", LOG_C("copy", name));
   sqlite3_free(text);
+  sqlite3_free(name);
   return ok;
 }
 

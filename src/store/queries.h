@@ -62,7 +62,7 @@
     " version = version + 1 WHERE id = $1 AND version = $19 RETURNING 1")                                    \
   X(Q_PROJECT_BY_ID, "SELECT " PROJECT_COLS " FROM projects WHERE id = $1")                                  \
   X(Q_PROJECT_BY_HOST, "SELECT id FROM projects WHERE website_host = $1")                                    \
-  X(Q_PROJECT_ALL, "SELECT " PROJECT_COLS " FROM projects ORDER BY id")                                      \
+  X(Q_PROJECT_ALL, "SELECT " PROJECT_COLS " FROM projects WHERE id > $1 ORDER BY id LIMIT $2")               \
   /* credentials */                                                                                          \
   X(Q_CREDENTIAL_ADD,                                                                                        \
     "INSERT INTO credentials (project_id, mode, key_hash, key_tail, api_secret, webhook_secret, created_us)" \
@@ -135,7 +135,7 @@
   X(Q_ADDRESS_RELEASED, "UPDATE addresses SET released_us = $2 WHERE id = $1")                               \
   X(Q_ADDRESS_DROP, "DELETE FROM addresses WHERE id = $1")                                                   \
   X(Q_XPUB_ACTIVE, "SELECT id, xpub, custody, next_index FROM xpubs WHERE project_id = $1 AND active = 1")   \
-  X(Q_XPUB_BY_TEXT, "SELECT id, project_id FROM xpubs WHERE xpub = $1")                                      \
+  X(Q_XPUB_BY_TEXT, "SELECT id, project_id, custody, next_index FROM xpubs WHERE xpub = $1")                 \
   X(Q_XPUB_ADD,                                                                                              \
     "INSERT INTO xpubs (project_id, xpub, custody, next_index, active) VALUES ($1, $2, $3, 0, 1)"            \
     " ON CONFLICT (xpub) DO NOTHING RETURNING id")                                                           \
@@ -181,7 +181,9 @@
     " WHERE id = $1 RETURNING 1")                                                                            \
   X(Q_DELIVERY_REPLAY_RANGE,                                                                                 \
     "UPDATE deliveries SET status = 0, round_attempts = 0, next_us = $2, version = version + 1"              \
-    " WHERE project_id = $1 AND created_us >= $3 AND created_us < $4 RETURNING id")                          \
+    " WHERE id IN (SELECT id FROM deliveries WHERE project_id = $1 AND created_us >= $3"                     \
+    " AND created_us < $4 AND (status <> 0 OR next_us <> $2) ORDER BY created_us LIMIT $5)"                  \
+    " RETURNING created_us")                                                                                 \
   X(Q_DELIVERY_WAITING, "SELECT COUNT(*), COALESCE(MIN(created_us), 0) FROM deliveries WHERE status = 0")    \
   X(Q_DELIVERY_LIST,                                                                                         \
     "SELECT " DELIVERY_COLS " FROM deliveries WHERE id < $1 AND ($2 = 0 OR project_id = $2)"                 \

@@ -182,6 +182,16 @@ static void each_derived_address_serves_one_order(void **state) {
   assert_int_equal(b->payment.pay_amount.micro, 50000000);
 }
 
+static void custody_stays_with_the_addresses_given_out(void **state) {
+  struct gateway *g = *state;
+  int64_t id = g->project.id;
+  assert_int_equal(admin_address_set_xpub(&g->env, &g->arena, id, STR(XPUB), CUSTODY_MERCHANT), ERR_NONE);
+  assert_int_equal(admin_address_set_xpub(&g->env, &g->arena, id, STR(XPUB), CUSTODY_OPERATOR), ERR_NONE);
+  assert_int_equal(create(g, false, "L1", 50000000)->job.result, ERR_NONE);
+  assert_int_equal(admin_address_set_xpub(&g->env, &g->arena, id, STR(XPUB), CUSTODY_MERCHANT),
+                   ERR_XPUB_CUSTODY);
+}
+
 static void an_address_has_one_owner(void **state) {
   struct gateway *g = *state;
   struct project other;
@@ -339,6 +349,7 @@ int main(void) {
       TEST(a_full_pool_says_so_and_recovers),
       TEST(a_lower_cap_holds_for_what_was_remembered),
       TEST(each_derived_address_serves_one_order),
+      TEST(custody_stays_with_the_addresses_given_out),
       TEST(an_address_has_one_owner),
       TEST(a_removed_address_stays_claimed_until_released),
       TEST(version_2_keys_are_remembered),

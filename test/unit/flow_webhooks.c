@@ -125,12 +125,29 @@ static void what_waits_follows_a_changed_webhook(void **state) {
   assert_true(str_eqc(due.list[0].url, "https://right.example.com/"));
 }
 
+static void a_range_is_replayed_once_each(void **state) {
+  struct gateway *g = *state;
+  int64_t n;
+  pay(g, "https://a.example.com/", 5);
+  const struct replay_range all = {.app_id = g->project.id, .from_us = 0, .to_us = INT64_MAX};
+  const struct replay_range none = {.app_id = g->project.id, .from_us = 0, .to_us = g->now_us};
+  g->now_us += HOUR_US;
+  assert_int_equal(admin_delivery_replay(&g->env, &g->arena, &none, &n), ERR_NONE);
+  assert_int_equal(n, 0);
+  assert_int_equal(admin_delivery_replay(&g->env, &g->arena, &all, &n), ERR_NONE);
+  assert_int_equal(n, 5);
+  struct deliveries_due due = {.room = room, .limit = 100};
+  assert_int_equal(flow_deliveries_due(&g->env, &g->arena, &due), ERR_NONE);
+  assert_int_equal(due.n, 2); // still no more than the host's share
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(the_old_secret_signs_until_the_new_one_is_seen),
       TEST(the_overlap_ends_by_itself_or_at_once),
       TEST(each_host_gets_its_share),
       TEST(what_waits_follows_a_changed_webhook),
+      TEST(a_range_is_replayed_once_each),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

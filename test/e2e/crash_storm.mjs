@@ -1,9 +1,11 @@
 // The crash storm: the real binary under load is killed again and again, and nothing that it has acknowledged may be lost.
 //   node test/e2e/crash_storm.mjs [KILLS]      (make crash-storm KILLS=50)
 //   CRASH_SEED=N repeats the choices of a run: orders, actions, moments and points; the machine's timing stays its own.
-// Half of the kills come at a random moment. The other half come at the n-th call of a function of the C library, before it,
-// half way through or after it (killer.c). A tenth of all hit the very first start, on an empty folder. Clients repeat whatever they got no answer for, as shops do. What they were told,
-// and what the shop's receiver has heard, is compared after each restart and in full after the last one.
+// Half of the kills come at a random moment, the other half at the n-th call of a function of the C library: before it, half
+// way through or after it (killer.c). Every tenth hits the very first start, on an empty folder. Clients repeat whatever they
+// got no answer for, as shops do. What they were told, and what the shop's receiver has heard, is compared after each restart
+// and in full after the last one. A kill -9 leaves the kernel alive, and with it what was written and not synced: losing
+// that is the simulator's business.
 import { isDeepStrictEqual } from 'node:util';
 import path from 'node:path';
 import { ROOT, Receiver, Server, freePort, hmacHex, request, run, sleep, standardSignatureOk, until } from './harness.mjs';

@@ -63,7 +63,11 @@ static void set_policy(struct sim *s, int project) {
   struct rng *r = &s->rng;
   char text[32];
   int64_t n;
-  switch (rng_below(r, 4)) {
+  static const struct {
+    const char *text;
+    int64_t micro;
+  } caps[] = {{"0", 0}, {"0", 0}, {"0.01", 10000}, {"0.10", 100000}};
+  switch (rng_below(r, 5)) {
   case 0:
     n = rng_between(r, 5, 90);
     then.policy.window_us = n * MINUTE;
@@ -79,6 +83,11 @@ static void set_policy(struct sim *s, int project) {
   case 2:
     then.policy.accept_late = rng_percent(r, 60);
     set(s, project, "accept-late", then.policy.accept_late ? "yes" : "no", &then);
+    break;
+  case 3:
+    n = rng_below(r, 4);
+    then.cap = caps[n].micro;
+    set(s, project, "surcharge-cap", caps[n].text, &then);
     break;
   default:
     then.policy.tolerance = rng_percent(r, 60) ? 0 : 20000;

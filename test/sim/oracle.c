@@ -252,7 +252,7 @@ static void check_pair(const struct oracle *o, const struct intent *op, const st
   const struct o_project *project = &o->projects[op->project];
   int64_t surcharge = facts->pay_amount - op->amount;
   int owner = -1;
-  if (surcharge < 0 || surcharge > project->cap || (project->xpub && surcharge))
+  if (surcharge < 0 || surcharge > op->cap || (project->xpub && surcharge))
     violation(o, "a surcharge of %lld micro on order %s", (long long)surcharge, op->order);
   for (int i = 0; i < o->n_payments; i++) {
     const struct o_payment *p = &o->payments[i];
@@ -413,7 +413,7 @@ static bool refused_for_address(const struct oracle *o, const struct intent *op,
     must(o, op, a, 503, "no_address_configured");
     return true;
   }
-  if (project->cap == 0 && !free) {
+  if (op->cap == 0 && !free) {
     must(o, op, a, 503, "no_address_free");
     return true;
   }

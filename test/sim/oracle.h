@@ -103,6 +103,7 @@ struct intent {
   // create: the project as it was when the request came in
   int project, mode;
   struct o_policy policy;
+  int64_t cap;
   int events; // that the project wants to hear of; 0: it has no webhook
   char order[ORDER_TEXT];
   int64_t amount;

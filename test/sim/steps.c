@@ -116,6 +116,7 @@ static void sign_draft(struct sim *s, struct draft *d, enum wrong wrong) {
 static void send_create(struct sim *s, struct draft *d) {
   const struct o_project *p = &s->oracle->projects[d->op.project];
   d->op.policy = p->policy;
+  d->op.cap = p->cap;
   d->op.events = p->webhook[0] ? p->events : 0;
   trace(s, "create project %d mode %d order %s %s key %s refusal %s", d->op.project, d->op.mode, d->op.order,
         d->body, d->op.idempotency, d->op.refusal ? d->op.refusal : "-");

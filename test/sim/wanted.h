@@ -1,5 +1,5 @@
-// What SEEDS_FOR_ALL seeds must have reached: X(group, name). Every legal change of a payment, every refusal
-// of every action, every fault and its consequences. See stats.c.
+// What SEEDS_FOR_ALL seeds must have reached: X(group, name). Every legal change of a payment, every refusal of every action,
+// every fault and its consequences. See stats.c.
 X("actions", "cancel: done")
 X("actions", "cancel: refused")
 X("actions", "expire: done")
@@ -26,6 +26,7 @@ X("changes of live payments", "pending/waiting to expired/-")
 X("changes of live payments", "pending/waiting to failed/cancelled")
 X("changes of live payments", "pending/waiting to pending/waiting")
 X("changes of test payments", "expired/- to expired/underpaid")
+X("changes of test payments", "expired/- to paid/-")
 X("changes of test payments", "expired/- to paid/late")
 X("changes of test payments", "expired/- to paid/overpaid")
 X("changes of test payments", "expired/underpaid to expired/underpaid")
@@ -33,11 +34,9 @@ X("changes of test payments", "expired/underpaid to paid/late")
 X("changes of test payments", "expired/underpaid to paid/overpaid")
 X("changes of test payments", "pending/underpaid to expired/underpaid")
 X("changes of test payments", "pending/underpaid to paid/-")
-X("changes of test payments", "pending/underpaid to paid/late")
 X("changes of test payments", "pending/underpaid to paid/overpaid")
 X("changes of test payments", "pending/underpaid to pending/underpaid")
 X("changes of test payments", "pending/waiting to expired/-")
-X("changes of test payments", "pending/waiting to expired/review")
 X("changes of test payments", "pending/waiting to expired/underpaid")
 X("changes of test payments", "pending/waiting to expired/waiting")
 X("changes of test payments", "pending/waiting to failed/cancelled")

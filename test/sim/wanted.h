@@ -1,5 +1,5 @@
-// What SEEDS_FOR_ALL seeds must have reached: X(group, name). Every legal change of a payment, every refusal of every action,
-// every fault and its consequences. See stats.c.
+// What SEEDS_FOR_ALL seeds must have reached: X(group, name). Every legal change of a payment, every refusal
+// of every action, every fault and its consequences. See stats.c.
 X("actions", "cancel: done")
 X("actions", "cancel: refused")
 X("actions", "expire: done")

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "http/locate.h"
+#include "http/loops.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -268,6 +269,7 @@ void *course_request_line(void *cls, const char *uri, struct MHD_Connection *mhd
   clear_request(q);
   q->server = s;
   q->mhd = mhd;
+  q->loop = loop_here();
   q->conn = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
   q->start_us = now_us(s);
   q->uri = str_of(uri);

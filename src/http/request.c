@@ -1,6 +1,7 @@
 #include "base/bug.h"
 #include "base/jsonw.h"
 #include "http/hall.h"
+#include "http/loops.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -159,7 +160,7 @@ bool request_is_gone(const struct request *r) {
 void request_resume(struct request *r) {
   struct server_request *q = r->priv;
   if (q->mhd)
-    MHD_resume_connection(q->mhd);
+    loop_resume(q->loop, q->mhd);
   else
     hall_call(q->server->hall, q);
 }

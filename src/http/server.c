@@ -4,6 +4,7 @@
 #include "http/course.h"
 #include "http/hall.h"
 #include "http/listener.h"
+#include "http/loops.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -43,22 +44,18 @@ static unsigned thread_count(int wanted) {
   return n > CONNECTION_THREADS_MAX ? CONNECTION_THREADS_MAX : (unsigned)n;
 }
 
-static struct MHD_Daemon *start_daemon(struct server *s, int fd, int connections) {
-  unsigned threads = thread_count(s->o.threads);
-  // The reaper counts exactly; the library's own limit is per thread and only must not come first.
-  unsigned limit = (unsigned)connections * threads + threads;
+static struct MHD_Daemon *make_daemon(struct server *s) {
   struct MHD_OptionItem items[] = {
-      {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
-      {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)limit, NULL},
+      {MHD_OPTION_LISTEN_SOCKET, s->listener, NULL},
+      {MHD_OPTION_CONNECTION_LIMIT, s->connections_max + 1, NULL}, // only must not come before the reaper's
       {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, NULL},
       {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)course_completed, s},
       {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, s},
       {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)course_request_line, s},
-      {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads, NULL},
       {MHD_OPTION_END, 0, NULL},
   };
-  return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0,
-                          on_accept, s, course_request, s, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+  return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0, on_accept, s,
+                          course_request, s, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 }
 
 static void free_server(struct server *s) {
@@ -107,8 +104,10 @@ struct server *server_start(const struct server_options *o, char *error, size_t 
                                                     .connections_max = connections,
                                                     .per_address_max = o->connections_per_address_max});
   s->hall = hall_start(s, thread_count(o->threads));
-  s->daemon = start_daemon(s, fd, connections);
-  if (!s->daemon) {
+  s->listener = fd;
+  s->connections_max = connections;
+  s->loops = loops_start(s, thread_count(o->threads), make_daemon);
+  if (!s->loops) {
     hall_stop(s->hall);
     snprintf(error, error_size, "cannot start the HTTP server on %s", o->listen);
     reaper_stop(s->reaper);
@@ -151,14 +150,14 @@ static void wait_for_working(struct server *s) {
 
 void server_stop(struct server *s, int grace_ms) {
   atomic_store(&s->stopping, true);
-  int fd = MHD_quiesce_daemon(s->daemon);
+  int fd = loops_quiesce(s->loops);
   if (fd >= 0)
     close(fd);
   for (int64_t until = now_us(s) + grace_ms * 1000; atomic_load(&s->running) && now_us(s) < until;)
     nap();
   wait_for_working(s);
   hall_stop(s->hall);
-  MHD_stop_daemon(s->daemon);
+  loops_stop(s->loops);
   reaper_stop(s->reaper);
   free_server(s);
 }

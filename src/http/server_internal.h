@@ -33,6 +33,7 @@ struct server_request {
   struct request r;
   struct arena arena;
   struct server *server;
+  struct loop *loop;          // whose thread the request is on
   struct MHD_Connection *mhd; // NULL in the hall
   struct conn *conn;
   struct buf body;
@@ -54,7 +55,8 @@ struct server_request {
 
 struct server {
   struct server_options o;
-  struct MHD_Daemon *daemon;
+  struct loops *loops;
+  int listener, connections_max; // what each loop is made with
   struct reaper *reaper;
   struct hall *hall;
   struct proxy_list trusted;

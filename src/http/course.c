@@ -153,10 +153,10 @@ static enum MHD_Result work(struct server_request *q) {
     q->early = ERR_BODY_TOO_LARGE;
   if (q->early == ERR_NOT_FOUND && locate_forgotten_slash(q))
     return send_answer(q);
-  if (q->early == ERR_NONE && atomic_load_explicit(&q->server->stopping, memory_order_relaxed)) {
+  if (atomic_load(&q->server->stop) != STOP_NOT)
     q->close = true;
+  if (q->early == ERR_NONE && atomic_load(&q->server->stop) == STOP_WORK)
     q->early = ERR_STOPPING;
-  }
   if (q->early != ERR_NONE) {
     if (q->allow)
       request_add_header(r, "Allow", str_of(q->allow));
@@ -206,9 +206,12 @@ static enum MHD_Result begin(struct server_request *q, const char *method, const
   r->client_key = str_copy(r->arena, address_limit_key(&client));
   if (e != ERR_NONE) {
     metric_add(METRIC_FRAMING_REFUSED, 1);
+    locate_path(q, r->target);
     return refuse(q, e);
   }
   q->early = locate(q, target);
+  if (q->early == ERR_NONE && atomic_load(&q->server->stop) != STOP_NOT)
+    q->early = ERR_STOPPING;
   const struct framing *f = &q->framing;
   if (f->has_length && f->content_length > REQUEST_BODY_BYTES_MAX)
     q->early = ERR_BODY_TOO_LARGE;

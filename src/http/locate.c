@@ -59,12 +59,21 @@ static enum err wrong_type(const struct route *route) {
   return strcmp(route->body_type, "application/json") == 0 ? ERR_CONTENT_TYPE : ERR_FORM_TYPE;
 }
 
+static struct str path_of(struct str target) {
+  const char *mark = memchr(target.p, '?', target.n);
+  return (struct str){target.p, mark ? (size_t)(mark - target.p) : target.n};
+}
+
+void locate_path(struct server_request *q, struct str target) {
+  q->r.path = path_of(target);
+  strip_prefix(q->server, q->r.path, &q->r.path);
+}
+
 enum err locate(struct server_request *q, struct str target) {
   struct request *r = &q->r;
   const struct server *s = q->server;
-  const char *mark = memchr(target.p, '?', target.n);
-  struct str path = {target.p, mark ? (size_t)(mark - target.p) : target.n}, inner;
-  r->query = mark ? (struct str){mark + 1, target.n - path.n - 1} : STR_NONE;
+  struct str path = path_of(target), inner;
+  r->query = path.n < target.n ? (struct str){path.p + path.n + 1, target.n - path.n - 1} : STR_NONE;
   r->target = target;
   r->path = path;
   bool method_ok = false;
@@ -74,8 +83,7 @@ enum err locate(struct server_request *q, struct str target) {
     if (s->o.prefix.n)
       r->target = str_printf(r->arena, "%.*s%.*s", STR_FMT(s->o.prefix), STR_FMT(target));
   } else {
-    if (strip_prefix(s, path, &inner))
-      r->path = inner;
+    locate_path(q, target);
     return ERR_NOT_FOUND;
   }
   if (!method_ok) {

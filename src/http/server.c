@@ -149,12 +149,13 @@ static void wait_for_working(struct server *s) {
 }
 
 void server_stop(struct server *s, int grace_ms) {
-  atomic_store(&s->stopping, true);
+  atomic_store(&s->stop, STOP_NEW);
   int fd = loops_quiesce(s->loops);
   if (fd >= 0)
     close(fd);
   for (int64_t until = now_us(s) + grace_ms * 1000; atomic_load(&s->running) && now_us(s) < until;)
     nap();
+  atomic_store(&s->stop, STOP_WORK);
   wait_for_working(s);
   hall_stop(s->hall);
   loops_stop(s->loops);

@@ -53,6 +53,13 @@ struct server_request {
   struct server_request *next; // in the list of those kept for reuse, or called in the hall
 };
 
+// Who comes later than this gets a 503.
+enum stop {
+  STOP_NOT,
+  STOP_NEW,  // requests that begin; what has begun is finished
+  STOP_WORK, // the grace is over: also what is still being received
+};
+
 struct server {
   struct server_options o;
   struct loops *loops;
@@ -65,7 +72,7 @@ struct server {
   unsigned char id_key[16];
   _Atomic uint64_t id_count;
   _Atomic int running; // requests begun and not finished
-  _Atomic bool stopping;
+  _Atomic enum stop stop;
   pthread_mutex_t reuse_mutex;
   struct server_request *reuse;
   int n_reuse;

@@ -1,10 +1,11 @@
 // Operating it: the operations listener, logs, stopping and crashing under load, proxies and limits, settings, backup.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { BINARY, Receiver, STATUS, Server, freePort, newOrderId, request, run, signV1, until } from './harness.mjs';
+import { BINARY, CREATE, Receiver, STATUS, Server, freePort, newOrderId, request, run, signV1, sleep, until } from './harness.mjs';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'cryptopay-ops-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -178,6 +179,30 @@ for (const [name, end] of Object.entries({ SIGTERM: (server) => server.stop(), '
     await server.close();
     await receiver.close();
   });
+
+test('SIGTERM: a request that is still being sent is finished, a new one is not begun', async () => {
+  const server = await Server.start();
+  const { test: keys } = await server.addProject();
+  const body = JSON.stringify({ order_id: newOrderId(), amount: '2.00' });
+  const headers = { 'Content-Type': 'application/json', 'Content-Length': body.length, ...signV1(keys, body) };
+  const head = `POST ${CREATE} HTTP/1.1\r\nHost: h\r\n${Object.entries(headers).map(([k, v]) => `${k}: ${v}\r\n`).join('')}\r\n`;
+  const kept = net.connect(server.port, '127.0.0.1');
+  const slow = net.connect(server.port, '127.0.0.1');
+  const answers = ['', ''];
+  [slow, kept].forEach((socket, i) => socket.setEncoding('utf8').on('data', (data) => (answers[i] += data)));
+  kept.write(head + body);
+  slow.write(head + body.slice(0, 7));
+  await until(() => answers[1].includes('"ok":true'), 'the first answer');
+  const stopped = server.stop();
+  await until(() => server.log.includes('"stopping"'), 'it stops');
+  await sleep(100);
+  kept.write(head + body);
+  await until(() => answers[1].includes('HTTP/1.1 503'), 'the kept connection is told to come back');
+  slow.end(body.slice(7));
+  assert.deepEqual(await stopped, { code: 0, signal: null });
+  assert.match(answers[0], /^HTTP\/1\.1 200 [\s\S]*Connection: close[\s\S]*"ok":true/i);
+  await server.close();
+});
 
 describe('limits and proxies', () => {
   const flood = (server, count, headers) => Promise.all(Array.from({ length: count }, () => server.status(1, undefined, { headers })));

@@ -249,6 +249,22 @@ static int get_with_headers(int n, size_t each) {
   return raw_ask(server, bytes, (size_t)at);
 }
 
+// What is not well-formed is answered in the form of its path too.
+static void refusals_below_api_are_json(void **state) {
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    const char *path = i ? "/gate/api/json?a=1" : "/api/json";
+    char bytes[300];
+    snprintf(bytes, sizeof bytes, "POST %s HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n", path);
+    assert_int_equal(ask(bytes), 400);
+    assert_true(says("Content-Type: application/json\r\n"));
+    assert_true(
+        says("{\"ok\":false,\"error\":\"The request is not well-formed HTTP.\",\"code\":\"bad_request\""));
+  }
+  assert_int_equal(ask("GET /pay/ HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n"), 400);
+  assert_true(says("Content-Type: text/plain"));
+}
+
 static void large_heads(void **state) {
   (void)state;
   assert_int_equal(get_with_headers(100, 10), 200);
@@ -535,6 +551,7 @@ int main(void) {
       ON(start, large_heads),
       ON(start, admission_comes_last),
       ON(start_prefix, below_a_prefix),
+      ON(start_prefix, refusals_below_api_are_json),
       ON(start_behind_proxy, clients_behind_proxies),
       ON(start, strangers_are_not_believed),
       ON(start, waits_without_a_thread),

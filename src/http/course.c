@@ -160,6 +160,8 @@ static enum MHD_Result work(struct server_request *q) {
   if (q->early != ERR_NONE) {
     if (q->allow)
       request_add_header(r, "Allow", str_of(q->allow));
+    if (q->early == ERR_STOPPING)
+      request_add_header(r, "Retry-After", STR("1"));
     request_error(r, q->early, NULL);
     return send_answer(q);
   }

@@ -198,6 +198,7 @@ test('SIGTERM: a request that is still being sent is finished, a new one is not 
   await sleep(100);
   kept.write(head + body);
   await until(() => answers[1].includes('HTTP/1.1 503'), 'the kept connection is told to come back');
+  assert.match(answers[1], /HTTP\/1\.1 503[\s\S]*Retry-After: 1\r\n/i);
   slow.end(body.slice(7));
   assert.deepEqual(await stopped, { code: 0, signal: null });
   assert.match(answers[0], /^HTTP\/1\.1 200 [\s\S]*Connection: close[\s\S]*"ok":true/i);

@@ -198,13 +198,13 @@ test('at the end of its time the page asks again by itself', async () => {
   });
   await page.route('**/pay/?id=*', async (route) => {
     const response = await route.fetch();
-    await route.fulfill({ response, body: (await response.text()).replace(/data-left="\d+"/, 'data-left="5"') });
+    await route.fulfill({ response, body: (await response.text()).replace(/data-left="\d+"/, 'data-left="12"') });
   });
   await page.reload();
   await page.locator('#timer').waitFor();
   await until(() => asked, 'the page polls', 4000);
   assert.equal(await page.getByRole('heading', { name: 'Over' }).count(), 0);
-  await page.getByRole('heading', { name: 'Over' }).waitFor({ timeout: 8000 }); // the poll itself would wait 30 s
+  await page.getByRole('heading', { name: 'Over' }).waitFor({ timeout: 16000 }); // the poll itself would wait 30 s
   await close();
 });
 

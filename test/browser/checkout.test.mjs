@@ -192,19 +192,20 @@ test('at the end of its time the page asks again by itself', async () => {
   const payment = await create();
   const { page, close } = await visit(payment);
   let asked = 0;
+  await page.goto('about:blank'); // only the polls of the page that comes count
   const html = '<div id="live" data-state="expired"><div class="head"><h1>Over</h1></div></div>';
   await page.route('**/pay/status?*', (route) => { // the first poll is left hanging
     if (asked++) route.fulfill({ json: { version: 2, state: 'expired', html } });
   });
   await page.route('**/pay/?id=*', async (route) => {
     const response = await route.fetch();
-    await route.fulfill({ response, body: (await response.text()).replace(/data-left="\d+"/, 'data-left="12"') });
+    await route.fulfill({ response, body: (await response.text()).replace(/data-left="\d+"/, 'data-left="8"') });
   });
-  await page.reload();
+  await page.goto(payment.payment_url);
   await page.locator('#timer').waitFor();
   await until(() => asked, 'the page polls', 4000);
   assert.equal(await page.getByRole('heading', { name: 'Over' }).count(), 0);
-  await page.getByRole('heading', { name: 'Over' }).waitFor({ timeout: 16000 }); // the poll itself would wait 30 s
+  await page.getByRole('heading', { name: 'Over' }).waitFor({ timeout: 12000 }); // the poll itself would wait 30 s
   await close();
 });
 
@@ -212,7 +213,11 @@ test('a lost connection is said, and the page goes on by itself', async () => {
   const payment = await create();
   const { page, close } = await visit(payment);
   let broken = true;
-  await page.route('**/pay/status?*', (route) => (broken ? route.fulfill({ status: 502 }) : route.continue()));
+  let polls = 0; // of the page that is loaded next; the first one passes
+  await page.goto('about:blank');
+  await page.route('**/pay/status?*', (route) => (polls++ && broken ? route.fulfill({ status: 502 }) : route.continue()));
+  await page.goto(payment.payment_url);
+  await until(() => polls, 'the page polls', 4000);
   await server.testAction(payment.payment_id, 'underpay'); // ends the poll under way
   await page.getByRole('heading', { name: 'Part of the money' }).waitFor();
   await page.getByText('No connection.').waitFor({ timeout: 5000 });

@@ -239,7 +239,9 @@ enum err store_call(struct store *s, struct job *j) {
 size_t store_run_queued(struct store *s, size_t max) {
   struct job *jobs[BATCH_DEFAULT];
   BUG_IF(s->running, "the writer runs");
+  pthread_mutex_lock(&s->lock); // there is no writer, but other threads may submit
   size_t n = take(s, jobs, max < BATCH_DEFAULT ? max : BATCH_DEFAULT);
+  pthread_mutex_unlock(&s->lock);
   if (n)
     run_all(s, jobs, n);
   if (s->wal_frames > CHECKPOINT_FRAMES)

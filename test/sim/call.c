@@ -41,43 +41,6 @@ struct str request_header(const struct request *r, const char *name) {
   return STR_NONE;
 }
 
-// Only names and values that need no decoding are sent here.
-static struct str field(struct str fields, const char *name) {
-  size_t n = strlen(name);
-  for (const char *p = fields.p, *end = p + fields.n; p && p < end; p++) {
-    const char *stop = memchr(p, '&', (size_t)(end - p));
-    stop = stop ? stop : end;
-    if ((size_t)(stop - p) > n && memcmp(p, name, n) == 0 && p[n] == '=')
-      return (struct str){p + n + 1, (size_t)(stop - p) - n - 1};
-    p = stop;
-  }
-  return STR_NONE;
-}
-
-struct str request_query(struct request *r, const char *name) {
-  return field(r->query, name);
-}
-
-struct str request_form(struct request *r, const char *name) {
-  return field(r->body, name);
-}
-
-void request_reply(struct request *r, int status, const char *content_type, struct str body) {
-  r->status = status;
-  r->content_type = str_of(content_type);
-  r->answer = body;
-}
-
-void request_redirect(struct request *r, struct str location) {
-  request_reply(r, 303, NULL, STR(""));
-  request_add_header(r, "Location", location);
-}
-
-void request_add_header(struct request *r, const char *name, struct str value) {
-  if (r->n_headers < RESPONSE_HEADERS_MAX)
-    r->headers[r->n_headers++] = (struct response_header){name, str_copy(r->arena, value)};
-}
-
 void request_error(struct request *r, enum err e, const char *param) {
   (void)param;
   request_reply(r, err_status(e), "application/json",
@@ -90,6 +53,11 @@ void request_suspend(struct request *r, request_fn *then) {
 
 void request_hold(struct request *r, request_fn *then) {
   request_suspend(r, then);
+}
+
+bool request_is_gone(const struct request *r) {
+  (void)r;
+  return false;
 }
 
 void request_resume(struct request *r) {

@@ -14,9 +14,9 @@ OPT := -O2 -g $(if $(VARIANT),,-D_FORTIFY_SOURCE=3)
 SAN := $(if $(filter asan,$(VARIANT)),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 SAN += $(if $(filter tsan,$(VARIANT)),-fsanitize=thread)
 SAN += $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer-no-link$(comma)address$(comma)undefined -fno-sanitize-recover=all)
-CFLAGS := -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARDEN) $(SAN) -Isrc -I$(B)/gen -MMD -MP
+CFLAGS := -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARDEN) $(SAN) -Isrc -I$(B)/gen -I/usr/include/postgresql -MMD -MP
 LDFLAGS := $(SAN) -pie -Wl,-z,relro,-z,now -pthread
-LIBS := -lmicrohttpd -ljansson -lcurl -lsqlite3 -lsodium -lsecp256k1 -lqrencode -lidn2 -lpsl -lcrypto
+LIBS := -lmicrohttpd -ljansson -lcurl -lsqlite3 -lpq -lsodium -lsecp256k1 -lqrencode -lidn2 -lpsl -lcrypto
 # core and below need only these: its tests prove it by linking nothing else
 CORE_LIBS := -ljansson -lsodium -lsecp256k1 -lidn2 -lpsl -lcrypto
 
@@ -55,7 +55,7 @@ $(B)/obj/gen/%.o: $(B)/gen/%.c
 # A shop to try the gateway with: somebody else's program, so it shares no code with src/.
 $(B)/cryptopay-shop: $(wildcard demo/*.c) $(wildcard demo/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -Isrc -I$(B)/gen -MMD -MP,$(CFLAGS)) $(LDFLAGS) -o $@ $(wildcard demo/*.c) -lmicrohttpd -ljansson -lcurl -lcrypto
+	$(CC) $(filter-out -I% -MMD -MP,$(CFLAGS)) $(LDFLAGS) -o $@ $(wildcard demo/*.c) -lmicrohttpd -ljansson -lcurl -lcrypto
 
 # Files that live inside the binary.
 $(B)/tools/%: tools/%.c

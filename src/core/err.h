@@ -72,6 +72,8 @@
   X(ERR_NO_ADDRESS_FREE, 503, "no_address_free",                                                              \
     "No receiving address is free for this amount. Try again later.")                                         \
   X(ERR_BUSY, 503, "busy", "The gateway is busy. Try again after the time in Retry-After.")                   \
+  X(ERR_UNAVAILABLE, 503, "unavailable",                                                                      \
+    "The database cannot be reached at the moment. Try again after the time in Retry-After.")                 \
   X(ERR_STOPPING, 503, "stopping", "The gateway is stopping. Try again in a moment.")                         \
   X(ERR_STORE, 500, "internal", "Something went wrong here. Nothing was changed; try again.")                 \
   X(ERR_EMAIL, 422, "invalid_email", "This is not an e-mail address.")                                        \

@@ -11,7 +11,7 @@
 static bool open_store(struct instance *g, const struct settings *s, const char *database,
                        struct str *error) {
   char why[512] = "";
-  struct store_options o = {.path = database,
+  struct store_options o = {.database = database,
                             .batch_max = (int)s->commit_batch,
                             .queue_max = (int)s->write_queue,
                             .world = &world_real};

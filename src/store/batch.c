@@ -20,7 +20,7 @@ void job_ops(struct job *j, enum query q, int n, const struct val *params) {
 static enum err run_round(struct db *db, struct job *j) {
   for (int i = 0; i < j->n_ops; i++) {
     struct op *op = j->ops[i];
-    j->wrote |= query_writes(op->query);
+    j->wrote |= query_writes(op->query, ENGINE_SQLITE);
     enum err e = db_run(db, op, j->arena);
     if (e != ERR_NONE)
       return e;

@@ -1,13 +1,15 @@
 // A use case on its way through the database.
 //
 // A job runs in rounds: each call of `step` queues the statements of one round with JOB_OP() and returns;
-// when it is called again their rows are there. A step that queues nothing ends the job. SQLite runs the
-// statements of a round at once; an engine behind a network could send those of many jobs in one trip.
+// when it is called again their rows are there. A step that queues nothing ends the job. SQLite runs a job to
+// its end before the next; PostgreSQL runs the rounds of all jobs of a batch side by side, in one trip each,
+// but never two jobs of the same `key` in one batch.
 //
 // Contract of `step`: it reads, decides purely, and only then writes. It may run again from round 0 (the
 // batch was rolled back), so it changes nothing outside its own job and arena. What the outside must learn is
 // told in `committed`, which runs once, after the commit, only when the job succeeded. A step that returns an
-// error gives up: nothing it wrote remains.
+// error gives up: nothing it wrote remains. ERR_CHANGED after it wrote says that a compare-and-swap missed,
+// since somebody else was faster: it is run again, alone, RERUNS_MAX times at most.
 #pragma once
 #include "core/err.h"
 #include "store/queries.h"
@@ -36,7 +38,7 @@ static inline struct val v_int_or_null(int64_t i) { // 0 gives NULL
   return i ? v_int(i) : v_null();
 }
 
-enum { OP_PARAMS_MAX = 32, JOB_OPS_MAX = 16 };
+enum { OP_PARAMS_MAX = 32, JOB_OPS_MAX = 16, RERUNS_MAX = 5 };
 
 struct rows {
   int n, cols;
@@ -57,7 +59,8 @@ struct job {
       struct job *j);          // after a rollback: what its steps left in memory did not happen; may be NULL
   void (*done)(struct job *j); // told once, whatever came of it; may be NULL
   struct arena *arena;
-  void *user; // the caller's
+  void *user;   // the caller's
+  uint64_t key; // what it changes (an order, a payment, a project), hashed; 0: nothing that others change too
   enum err result;
   int round;
   // the runner's

@@ -1,7 +1,8 @@
-// Every statement of the program, in one list. One text serves both engines: parameters are $1, $2 … in
-// order. What a statement may not do: now(), random(), floating point, "::", ON CONFLICT without naming its
-// target. Two endings have a meaning of their own, for at most one row: "RETURNING id" of an INSERT gives the
-// new row's number, "RETURNING 1" says whether a row was changed.
+// Every statement of the program, in one list. X: one text serves both engines. Y: where none can, each has
+// its own, and this is the only place where they differ. Parameters are $1, $2 … in order. What a text for
+// both may not do: now(), random(), floating point, "::", ON CONFLICT without naming its target. Two endings
+// have a meaning of their own, for at most one row: "RETURNING id" of an INSERT gives the new row's number,
+// "RETURNING 1" says whether a row was changed.
 #pragma once
 #include <stdbool.h>
 
@@ -35,8 +36,8 @@
 #define CREDENTIAL_COLS                                                                                      \
   "id, project_id, mode, key_tail, api_secret, webhook_secret, created_us, expires_us, used_us"
 
-// X(name, text)
-#define QUERY_LIST(X)                                                                                        \
+// X(name, text), Y(name, SQLite's text, PostgreSQL's text)
+#define QUERY_LIST(X, Y)                                                                                     \
   /* meta */                                                                                                 \
   X(Q_META_GET, "SELECT value FROM meta WHERE name = $1")                                                    \
   X(Q_META_PUT, "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = "   \
@@ -93,10 +94,14 @@
     " ORDER BY due_us LIMIT $3")                                                                             \
   X(Q_PAYMENT_LIST, "SELECT " PAYMENT_COLS " FROM payments WHERE id < $1 AND ($2 = 0 OR project_id = $2)"    \
                     " AND ($3 < 0 OR status = $3) ORDER BY id DESC LIMIT $4")                                \
-  /* the engine's own: the number after which new rows are counted */                                        \
-  X(Q_PAYMENT_SKIP_FROM, "INSERT INTO sqlite_sequence (name, seq) SELECT 'payments', 0 WHERE NOT EXISTS"     \
-                         " (SELECT 1 FROM sqlite_sequence WHERE name = 'payments')")                         \
-  X(Q_PAYMENT_SKIP, "UPDATE sqlite_sequence SET seq = seq + $1 WHERE name = 'payments'")                     \
+  /* where each engine keeps the number after which new rows are counted */                                  \
+  Y(Q_PAYMENT_SKIP_FROM,                                                                                     \
+    "INSERT INTO sqlite_sequence (name, seq) SELECT 'payments', 0 WHERE NOT EXISTS"                          \
+    " (SELECT 1 FROM sqlite_sequence WHERE name = 'payments')",                                              \
+    "SELECT nextval(pg_get_serial_sequence('payments', 'id'))")                                              \
+  Y(Q_PAYMENT_SKIP, "UPDATE sqlite_sequence SET seq = seq + $1 WHERE name = 'payments'",                     \
+    "SELECT setval(pg_get_serial_sequence('payments', 'id'),"                                                \
+    " nextval(pg_get_serial_sequence('payments', 'id')) + $1)")                                              \
   X(Q_ORDER_PAYMENT, "SELECT " PAYMENT_COLS " FROM payments WHERE id = (SELECT payment_id FROM orders"       \
                      " WHERE project_id = $1 AND is_test = $2 AND order_id = $3)")                           \
   X(Q_ORDER_ADD, "INSERT INTO orders (project_id, is_test, order_id, payment_id) VALUES ($1, $2, $3, $4)"    \
@@ -195,12 +200,16 @@
                     " WHERE delivery_id = $1 ORDER BY number")
 
 enum query {
-#define X(name, text) name,
-  QUERY_LIST(X)
+#define X(name, text)           name,
+#define Y(name, lite, postgres) name,
+  QUERY_LIST(X, Y)
 #undef X
+#undef Y
       QUERIES
 };
 
-bool query_writes(enum query q);
-const char *query_text(enum query q);
+enum engine { ENGINE_SQLITE, ENGINE_POSTGRES };
+
+const char *query_text(enum query q, enum engine e);
+bool query_writes(enum query q, enum engine e);
 const char *query_name(enum query q);

@@ -168,7 +168,7 @@ static int step_to_end(struct db *db, const struct statement *s, struct rows *r,
 
 enum err db_run(struct db *db, struct op *op, struct arena *a) {
   struct statement *s = &db->statements[op->query];
-  bool ok = s->st || prepare(db, s, query_text(op->query));
+  bool ok = s->st || prepare(db, s, query_text(op->query, ENGINE_SQLITE));
   BUG_IF(ok && sqlite3_bind_parameter_count(s->st) != op->n_params, "wrong number of parameters");
   for (int i = 0; ok && i < op->n_params; i++)
     ok = bind(s->st, i + 1, &op->params[i]);

@@ -48,7 +48,7 @@ void clock_tick(struct sim *s, int64_t us) {
 
 static bool open_store(struct sim *s) {
   char why[512] = "";
-  struct store_options o = {.path = DATABASE, .vfs = VFS_NAME, .world = &s->world};
+  struct store_options o = {.database = DATABASE, .vfs = VFS_NAME, .world = &s->world};
   s->env.store = store_open(&o, why, sizeof why);
   if (s->env.store && env_load(&s->env, why, sizeof why))
     return true;
@@ -158,7 +158,7 @@ void gateway_setup(void) {
   s.now_us = START_US;
   char why[512];
   struct store *store = store_open(
-      &(struct store_options){.path = DATABASE, .vfs = VFS_NAME, .world = &s.world}, why, sizeof why);
+      &(struct store_options){.database = DATABASE, .vfs = VFS_NAME, .world = &s.world}, why, sizeof why);
   if (!store) {
     fprintf(stderr, "no database: %s\n", why);
     exit(1);

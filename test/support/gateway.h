@@ -52,7 +52,7 @@ static inline int set_up(void **state) {
   g->env = (struct env){
       .world = &g->world, .bell = &g->bell, .seal = &g->seal, .base_url = STR("https://pay.example.com")};
   g->env.store =
-      store_open(&(struct store_options){.path = g->path, .world = &g->world}, error, sizeof error);
+      store_open(&(struct store_options){.database = g->path, .world = &g->world}, error, sizeof error);
   if (!g->env.store)
     fail_msg("%s", error);
   g->env.keys = key_cache_new();

@@ -25,7 +25,7 @@ static bool is_cold(enum query q) {
 
 static void check(sqlite3 *db, enum query q) {
   sqlite3_stmt *st;
-  char *text = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", query_text(q));
+  char *text = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", query_text(q, ENGINE_SQLITE));
   if (sqlite3_prepare_v2(db, text, -1, &st, NULL) != SQLITE_OK)
     fail_msg("%s: %s", query_name(q), sqlite3_errmsg(db));
   while (sqlite3_step(st) == SQLITE_ROW) {
@@ -45,7 +45,7 @@ static void check_columns(sqlite3 *db, enum query both, enum query a, enum query
   sqlite3_stmt *st[3];
   const enum query q[3] = {both, a, b};
   for (int i = 0; i < 3; i++)
-    assert_int_equal(sqlite3_prepare_v2(db, query_text(q[i]), -1, &st[i], NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, query_text(q[i], ENGINE_SQLITE), -1, &st[i], NULL), SQLITE_OK);
   int n = sqlite3_column_count(st[1]);
   assert_int_equal(sqlite3_column_count(st[0]), n + sqlite3_column_count(st[2]));
   for (int i = 0; i < sqlite3_column_count(st[0]); i++)
@@ -61,7 +61,7 @@ static void no_statement_scans(void **state) {
   assert_non_null(mkdtemp(folder));
   snprintf(path, sizeof path, "%s/db", folder);
   struct store *s =
-      store_open(&(struct store_options){.path = path, .world = &world_real}, error, sizeof error);
+      store_open(&(struct store_options){.database = path, .world = &world_real}, error, sizeof error);
   assert_non_null(s);
   sqlite3 *db;
   assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);

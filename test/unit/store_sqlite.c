@@ -56,7 +56,8 @@ static int setup(void **state) {
   strcpy(f->path, "/tmp/store-XXXXXX");
   close(mkstemp(f->path));
   arena_init(&f->arena, 1 << 20);
-  f->store = store_open(&(struct store_options){.path = f->path, .world = &world_real}, error, sizeof error);
+  f->store =
+      store_open(&(struct store_options){.database = f->path, .world = &world_real}, error, sizeof error);
   if (!f->store)
     fail_msg("%s", error);
   *state = f;

@@ -81,7 +81,7 @@ static int set_up(void **state) {
   assert_non_null(mkdtemp(f->folder));
   snprintf(f->path, sizeof f->path, "%s/db", f->folder);
   arena_init(&f->arena, 64 << 20);
-  f->store = store_open(&(struct store_options){.path = f->path, .world = &world_real, .queue_max = 64},
+  f->store = store_open(&(struct store_options){.database = f->path, .world = &world_real, .queue_max = 64},
                         error, sizeof error);
   assert_non_null(f->store);
   *state = f;

@@ -336,7 +336,7 @@ struct webhook_worker *webhook_worker_new(const struct webhook_worker_options *o
   w->signers = signers_new();
   arena_init(&w->reading, READ_ARENA_MAX);
   pthread_mutex_init(&w->lock, NULL);
-  bell_listen(o->env->bell, hear, w);
+  bell_listen_own(o->env->bell, hear, w); // who makes a change sends its webhook, others look now and then
   return w;
 }
 

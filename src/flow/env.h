@@ -7,12 +7,14 @@
 
 struct bell;
 struct key_cache;
+struct notify;
 struct pools;
 
 struct env {
   const struct world *world;
   struct store *store;
   struct bell *bell;
+  struct notify *notify; // other nodes; NULL: there are none, or nothing is told to them
   struct key_cache *keys;
   struct pools *pools;          // allocation hints, used by the writer only
   const struct seal_key *seal;  // opens the secrets in the database

@@ -99,6 +99,7 @@ static int help_command(struct parse *p) {
     print_settings(&p->c->arena);
   } else {
     printf("  --data DIR                      folder of the database [./cryptopay-data]\n"
+           "  --database URL                  PostgreSQL, where the data is kept there\n"
            "  --config FILE                   INI file with settings\n"
            "and every other setting of `cryptopay serve --help`.\n");
   }
@@ -307,6 +308,13 @@ static int check_complete(struct parse *p) {
   return -1;
 }
 
+// Other users of the machine see every process's words. The setting has its own copy by now.
+static void hide_password(struct parse *p) {
+  for (size_t i = 0; i < p->n_flags; i++)
+    if (str_eqc(p->flags[i].name, "database"))
+      memset((char *)(uintptr_t)p->flags[i].value.p, '*', p->flags[i].value.n);
+}
+
 int cli_parse(struct cli *c, int argc, char **argv, char *const *environment) {
   int used = 1, status = -1;
   struct str error;
@@ -336,9 +344,11 @@ int cli_parse(struct cli *c, int argc, char **argv, char *const *environment) {
     return status;
   struct settings_input in = {p->flags, p->n_flags, environment};
   if (!settings_load(&c->settings, &c->arena, &in, &error))
-    return cli_fail(c, EXIT_USAGE, "%.*s", STR_FMT(error));
-  log_set_level(c->settings.level);
-  return -1;
+    status = cli_fail(c, EXIT_USAGE, "%.*s", STR_FMT(error));
+  hide_password(p);
+  if (status < 0)
+    log_set_level(c->settings.level);
+  return status;
 }
 
 void cli_free(struct cli *c) {

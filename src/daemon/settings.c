@@ -4,6 +4,7 @@
 #include "base/nearest.h"
 #include "daemon/settings_check.h"
 #include "daemon/settings_table.h"
+#include "store/database_url.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -215,6 +216,12 @@ static bool as_text(struct loading *l, int i, const char **out) {
   return true;
 }
 
+static bool as_url(struct loading *l, int i, const char **out) {
+  *out = str_c(l->arena, l->value[i]);
+  const char *why = **out ? database_url_check(*out, l->arena) : NULL;
+  return !why || FAIL(l, "%s: %s", spelling(l, i), why);
+}
+
 static bool as_number(struct loading *l, int i, int64_t *out) {
   const struct setting_row *row = &settings_table[i];
   if (!str_to_i64(l->value[i], out) || *out < row->least || *out > row->most)
@@ -229,6 +236,7 @@ static bool as_switch(struct loading *l, int i, bool *out) {
 
 static bool convert_all(struct loading *l, struct settings *s) {
 #define CONVERT_TEXT   as_text
+#define CONVERT_URL    as_url
 #define CONVERT_NUMBER as_number
 #define CONVERT_SWITCH as_switch
 #define X(name, kind, ...)                                                                                   \

@@ -6,10 +6,13 @@
 #include "daemon/base_url.h"
 
 // X(name, type, default, least, most, check, word for the value, help)
-// Types: TEXT (a path, an address; empty = not set), NUMBER (least..most), SWITCH (yes/no).
+// Types: TEXT (a path, an address; empty = not set), URL (of PostgreSQL; shown without its password), NUMBER
+// (least..most), SWITCH (yes/no).
 #define SETTINGS_LIST(X)                                                                                     \
   X(data, TEXT, "./cryptopay-data", 0, 0, check_some, "DIR",                                                 \
-    "folder of the database, the control socket and secret.key")                                             \
+    "folder of the control socket, of secret.key, and of the database where `database` names no other")      \
+  X(database, URL, "", 0, 0, NULL, "URL",                                                                    \
+    "PostgreSQL: postgres://USER:PASSWORD@HOST:PORT/NAME; default: SQLite in the data folder")               \
   X(config, TEXT, "", 0, 0, NULL, "FILE", "INI file with settings (not possible inside of one)")             \
   X(secret_key_file, TEXT, "", 0, 0, NULL, "FILE",                                                           \
     "key that seals the secrets in the database; default: secret.key in the data folder")                    \
@@ -23,9 +26,9 @@
     "addresses or networks, with commas, whose X-Forwarded-For is believed")                                 \
   X(http_threads, NUMBER, "0", 0, 64, NULL, "N", "threads that serve requests; 0: one per core")             \
   X(rate_limit, SWITCH, "yes", 0, 0, NULL, "yes|no", "limits on requests; switch off for load tests only")   \
-  X(rate_per_key, NUMBER, "100", 1, 1000000, NULL, "N", "requests per second for one API key")               \
+  X(rate_per_key, NUMBER, "100", 1, 1000000, NULL, "N", "requests per second for one API key, at each node") \
   X(rate_per_address, NUMBER, "20", 1, 1000000, NULL, "N",                                                   \
-    "requests per second for one client address without a valid key")                                        \
+    "requests per second for one client address without a valid key, at each node")                          \
   X(webhook_concurrency, NUMBER, "512", 1, 4096, NULL, "N", "webhooks sent at the same time")                \
   X(webhook_per_host, NUMBER, "4", 1, 64, NULL, "N", "of these, to one host")                                \
   X(webhook_ca_file, TEXT, "", 0, 0, NULL, "FILE",                                                           \
@@ -41,6 +44,7 @@
   X(log_level, TEXT, "info", 0, 0, check_log_level, "LEVEL", "debug, info, warn or error")
 
 typedef const char *setting_TEXT;
+typedef const char *setting_URL;
 typedef int64_t setting_NUMBER;
 typedef bool setting_SWITCH;
 

@@ -2,6 +2,7 @@
 #include "base/bug.h"
 #include "base/jsonw.h"
 #include "daemon/settings_table.h"
+#include "store/database_url.h"
 
 #include <string.h>
 
@@ -43,6 +44,11 @@ static struct str value_text(struct arena *a, const struct settings *s, int i) {
     const char *text;
     memcpy(&text, field, sizeof text);
     return str_of(text);
+  }
+  case KIND_URL: {
+    const char *url;
+    memcpy(&url, field, sizeof url);
+    return url[0] ? database_url_shown(url, a) : STR("");
   }
   case KIND_NUMBER: {
     int64_t number;

@@ -188,6 +188,21 @@ static void all_are_shown_with_their_source(void **state) {
   assert_non_null(memmem(out.p, out.n, line.p, line.n));
 }
 
+static void the_databases_password_is_not_shown(void **state) {
+  (void)state;
+  struct buf out;
+  buf_init(&out, &arena, 1 << 20);
+  assert_true(load_flag("database", "postgres://u:hunter2@h/db"));
+  assert_string_equal(s.database, "postgres://u:hunter2@h/db");
+  settings_print(&s, &out);
+  settings_print_json(&s, &out);
+  assert_non_null(memmem(out.p, out.n, "postgres://u:***@h/db", 21));
+  assert_null(memmem(out.p, out.n, "hunter2", 7));
+  assert_false(load_flag("database", "postgres://u:hunter2/@h/db"));
+  says("--database: host, port or name are not understood");
+  assert_null(memmem(error.p, error.n, "hunter2", 7));
+}
+
 // dist/cryptopay.ini is what the program itself prints; it must also be loadable with every line switched on.
 static void example_file_is_up_to_date(void **state) {
   (void)state;
@@ -217,6 +232,7 @@ int main(void) {
       cmocka_unit_test(switches),
       cmocka_unit_test(base_urls),
       cmocka_unit_test(all_are_shown_with_their_source),
+      cmocka_unit_test(the_databases_password_is_not_shown),
       cmocka_unit_test(example_file_is_up_to_date),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -204,6 +204,7 @@ int run_restore(struct cli *c) {
   case FOLDER_BUSY:
     return cli_fail(c, EXIT_REFUSED, "%s is in use: stop the server first", c->settings.data);
   case FOLDER_EMPTY:
+  case FOLDER_AWAY:
   case FOLDER_BAD:
     return cli_fail(c, EXIT_REFUSED, "%.*s", STR_FMT(error));
   }

@@ -47,6 +47,7 @@ static enum outcome try_once(struct cli *c, bool make, struct str request, struc
   case FOLDER_BUSY:
     return over_socket(c, g.folder.socket, request, answer);
   case FOLDER_EMPTY:
+  case FOLDER_AWAY:
   case FOLDER_BAD:
     cli_fail(c, EXIT_UNREACHABLE, "%.*s", STR_FMT(error));
     return OUT_FAILED;

@@ -17,6 +17,7 @@ void data_folder_paths(struct data_folder *f, const struct settings *s, struct a
   f->database_id = STR_NONE;
   f->path = s->data;
   f->database = inside(a, s->data, "cryptopay.db");
+  f->url = s->database[0] ? s->database : NULL;
   f->socket = inside(a, s->data, "control.sock");
   f->key = s->secret_key_file[0] ? s->secret_key_file : inside(a, s->data, "secret.key");
   f->restoring = inside(a, s->data, "cryptopay.db.restoring");
@@ -32,15 +33,31 @@ static enum folder_state bad(struct arena *a, struct str *error, const char *pat
 // Which engine keeps the data of this folder is written down at the first start, and then which database it
 // is: data must never be looked for in the wrong place and found missing. The file "engine" has a line for
 // each.
-static const struct str engine = {"sqlite\n", 7};
+static const struct str sqlite = {"sqlite\n", 7}, postgres = {"postgres\n", 9};
+
+static enum folder_state other_engine(const struct data_folder *f, struct arena *a, struct str *error) {
+  *error =
+      f->url
+          ? str_printf(a,
+                       "%s keeps its data in SQLite: move them with: cryptopay migrate-to URL, or name "
+                       "another folder for this node with --data DIR",
+                       f->path)
+          : str_printf(a,
+                       "%s belongs to a database of PostgreSQL: name it (the setting `database`), or another "
+                       "folder with --data DIR",
+                       f->path);
+  return FOLDER_BAD;
+}
 
 static enum folder_state check_engine(struct data_folder *f, struct arena *a, struct str *error) {
   const char *path = inside(a, f->path, "engine");
-  struct str have = file_get(a, path, 128);
+  struct str have = file_get(a, path, 128), engine = f->url ? postgres : sqlite;
   if (!have.p && errno == ENOENT)
-    return file_put(a, path, engine) ? FOLDER_OPEN : bad(a, error, path);
+    return f->url && access(f->database, F_OK) == 0 ? other_engine(f, a, error) : FOLDER_OPEN;
   if (!have.p)
     return bad(a, error, path);
+  if (str_starts(have, f->url ? sqlite : postgres))
+    return other_engine(f, a, error);
   if (!str_starts(have, engine)) {
     *error =
         str_printf(a, "%s: the data of this folder is kept by another engine: %.*s", path, STR_FMT(have));
@@ -51,7 +68,16 @@ static enum folder_state check_engine(struct data_folder *f, struct arena *a, st
   return FOLDER_OPEN;
 }
 
+// SQLite's folder is one from the beginning; PostgreSQL's when the first database was found.
+static enum folder_state note_engine(struct data_folder *f, struct arena *a, struct str *error) {
+  const char *path = inside(a, f->path, "engine");
+  if (f->url || access(path, F_OK) == 0 || file_put(a, path, sqlite))
+    return FOLDER_OPEN;
+  return bad(a, error, path);
+}
+
 bool data_folder_note_database(struct data_folder *f, struct arena *a, struct str id) {
+  struct str engine = f->url ? postgres : sqlite;
   struct str text = str_printf(a, "%.*s%.*s\n", STR_FMT(engine), STR_FMT(id));
   f->database_id = id;
   return file_put(a, inside(a, f->path, "engine"), text);
@@ -91,6 +117,8 @@ enum folder_state data_folder_lock(struct data_folder *f, const struct settings 
   enum folder_state state = take_lock(f, a, error);
   if (state == FOLDER_OPEN)
     state = check_engine(f, a, error);
+  if (state == FOLDER_OPEN)
+    state = note_engine(f, a, error);
   if (state != FOLDER_OPEN)
     data_folder_close(f);
   return state;
@@ -99,6 +127,8 @@ enum folder_state data_folder_lock(struct data_folder *f, const struct settings 
 enum folder_state data_folder_open(struct data_folder *f, const struct settings *s, bool create,
                                    struct arena *a, struct str *error) {
   data_folder_paths(f, s, a);
+  if (f->url)
+    return data_folder_lock(f, s, a, error);
   bool there = access(f->database, F_OK) == 0;
   if (!there && errno != ENOENT)
     return bad(a, error, f->database);
@@ -110,6 +140,8 @@ enum folder_state data_folder_open(struct data_folder *f, const struct settings 
     *error = in_use(f, a);
     return FOLDER_BUSY;
   }
+  if (!there && !create && check_engine(f, a, error) != FOLDER_OPEN)
+    return FOLDER_BAD;
   if (!there && !create) {
     *error = str_printf(a, "there is no database in %s; name its folder with --data DIR", f->path);
     return FOLDER_EMPTY;

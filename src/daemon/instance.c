@@ -3,13 +3,15 @@
 #include "daemon/secret_key.h"
 #include "flow/keys.h"
 #include "flow/pool.h"
+#include "store/database_url.h"
+#include "store/server.h"
 
 #include <sodium.h>
 #include <time.h>
 #include <unistd.h>
 
-static bool open_store(struct instance *g, const struct settings *s, const char *database,
-                       struct str *error) {
+static enum env_state open_store(struct instance *g, const struct settings *s, const char *database,
+                                 struct str *error) {
   char why[512] = "";
   struct store_options o = {.database = database,
                             .batch_max = (int)s->commit_batch,
@@ -24,10 +26,10 @@ static bool open_store(struct instance *g, const struct settings *s, const char 
                         .allow_http_webhooks = s->allow_http_webhooks || s->allow_private_webhooks};
   g->gateway = (struct gateway){.env = &g->env, .settings = s, .folder = &g->folder};
   g->env.store = store_open(&o, why, sizeof why);
-  bool opened = g->env.store && env_load(&g->env, why, sizeof why);
-  if (!opened)
+  enum env_state state = g->env.store ? env_load(&g->env, why, sizeof why) : ENV_FAILED;
+  if (state != ENV_LOADED)
     *error = str_copy(g->arena, str_of(why));
-  return opened;
+  return state;
 }
 
 static void close_store(struct instance *g) {
@@ -48,37 +50,99 @@ struct str instance_database_id(const struct instance *g) {
   return str_copy(g->arena, str_of(hex));
 }
 
-// Another database under this one's name (files copied by hand) would give numbers and addresses out again.
+// Another database under this one's name (files copied by hand, a wrong URL) would give numbers and addresses
+// out again.
 static bool check_identity(struct instance *g, struct str *error) {
+  const struct data_folder *f = &g->folder;
   struct str id = instance_database_id(g);
-  if (str_eq(g->folder.database_id, id))
+  if (str_eq(f->database_id, id))
     return true;
-  if (!g->folder.database_id.p && data_folder_note_database(&g->folder, g->arena, id))
+  if (!f->database_id.p && data_folder_note_database(&g->folder, g->arena, id))
     return true;
-  *error = str_printf(
-      g->arena,
-      "%s is not the database that belongs here: bring it back with: cryptopay restore FILE --force",
-      g->folder.database);
+  if (f->url)
+    *error = str_printf(
+        g->arena,
+        "%.*s is not the database that %s belongs to: name that one, or another folder with --data DIR",
+        STR_FMT(database_url_shown(f->url, g->arena)), f->path);
+  else
+    *error = str_printf(
+        g->arena,
+        "%s is not the database that belongs here: bring it back with: cryptopay restore FILE --force",
+        f->database);
   return false;
 }
 
+// Is the database one in which nothing can have been sealed yet, and may it be made? Then *fresh.
+static enum folder_state look_at_database(struct instance *g, bool create, bool *fresh, struct str *error) {
+  const struct data_folder *f = &g->folder;
+  struct server_look look;
+  char why[512] = "";
+  if (!f->url) {
+    *fresh = create && access(f->database, F_OK) != 0;
+    return FOLDER_OPEN;
+  }
+  struct str shown = database_url_shown(f->url, g->arena);
+  if (!server_look(f->url, &world_real, &look, why, sizeof why)) {
+    *error = str_printf(g->arena, "cannot reach %.*s: %s", STR_FMT(shown), why);
+    return FOLDER_AWAY;
+  }
+  g->clock_ahead_us = look.clock_ahead_us;
+  *fresh = create && !look.has_key;
+  if (look.has_key)
+    return FOLDER_OPEN;
+  if (f->database_id.p) {
+    *error = str_printf(g->arena, "%.*s is empty, and %s belongs to a database that is not: name that one",
+                        STR_FMT(shown), f->path);
+    return FOLDER_BAD;
+  }
+  if (create)
+    return FOLDER_OPEN;
+  *error =
+      str_printf(g->arena, "nothing of cryptopay is in %.*s yet; cryptopay serve makes it", STR_FMT(shown));
+  return FOLDER_EMPTY;
+}
+
+// Two nodes that find the same empty database each make a key. That of the slower one opens nothing, so it
+// goes.
+static void drop_key(struct instance *g, struct str *error) {
+  unlink(g->folder.key);
+  *error =
+      str_printf(g->arena,
+                 "another node has set up this database at the same moment, with a key of its own: copy that "
+                 "node's secret.key to %s, or name it with --secret-key-file",
+                 g->folder.key);
+}
+
 // A key is made only together with its database: for an existing one a new key would open nothing.
+static enum folder_state open_locked(struct instance *g, const struct settings *s, bool create,
+                                     struct str *error) {
+  bool fresh;
+  enum folder_state state = look_at_database(g, create, &fresh, error);
+  if (state != FOLDER_OPEN)
+    return state;
+  bool made = fresh && access(g->folder.key, F_OK) != 0;
+  if (!secret_key_load(g->folder.key, fresh, &g->key, g->arena, error))
+    return FOLDER_BAD;
+  const char *database = g->folder.url ? g->folder.url : g->folder.database;
+  enum env_state loaded = open_store(g, s, database, error);
+  if (loaded == ENV_LOADED && check_identity(g, error))
+    return FOLDER_OPEN;
+  if (loaded == ENV_WRONG_KEY && made)
+    drop_key(g, error);
+  close_store(g);
+  return FOLDER_BAD;
+}
+
 enum folder_state instance_open(struct instance *g, const struct settings *settings, bool create,
                                 struct arena *a, struct str *error) {
   *g = (struct instance){.arena = a};
   enum folder_state state = data_folder_open(&g->folder, settings, create, a, error);
   if (state != FOLDER_OPEN)
     return state;
-  bool fresh = create && access(g->folder.database, F_OK) != 0;
-  if (!secret_key_load(g->folder.key, fresh, &g->key, a, error)) {
+  state = open_locked(g, settings, create, error);
+  if (state != FOLDER_OPEN)
     data_folder_close(&g->folder);
-    return FOLDER_BAD;
-  }
-  if (open_store(g, settings, g->folder.database, error) && check_identity(g, error))
-    return FOLDER_OPEN;
-  close_store(g);
-  data_folder_close(&g->folder);
-  return FOLDER_BAD;
+  return state;
 }
 
 enum folder_state instance_open_server(struct instance *g, const struct settings *settings, struct arena *a,
@@ -99,7 +163,7 @@ bool instance_open_file(struct instance *g, const struct settings *settings, con
   data_folder_paths(&g->folder, settings, a);
   if (!secret_key_load(g->folder.key, false, &g->key, a, error))
     return false;
-  if (open_store(g, settings, database, error))
+  if (open_store(g, settings, database, error) == ENV_LOADED)
     return true;
   close_store(g);
   return false;

@@ -11,10 +11,11 @@ struct instance {
   struct bell bell; // listeners may be added before threads start
   struct env env;
   struct gateway gateway; // for commands_run()
+  int64_t clock_ahead_us; // the database server's clock before ours
 };
 
 // Opens everything on the calling thread; no thread is started. `create` makes what is missing: folder, key,
-// database. Everything is closed again unless FOLDER_OPEN is returned. `settings` and the arena must outlive
+// tables. Everything is closed again unless FOLDER_OPEN is returned. `settings` and the arena must outlive
 // the instance.
 enum folder_state instance_open(struct instance *g, const struct settings *settings, bool create,
                                 struct arena *a, struct str *error);

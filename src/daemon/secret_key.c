@@ -78,7 +78,7 @@ bool secret_key_load(const char *path, bool create, struct seal_key *key, struct
     return fail(
         a, error, path,
         "the key that seals this database's secrets is missing; put your copy of it back (a backup does "
-        "not hold it)");
+        "not hold it; all nodes of a database share it), or name it with --secret-key-file");
   if (fd < 0)
     return fail(a, error, path, strerror(errno));
   const char *why = read_key(fd, key);

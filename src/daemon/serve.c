@@ -12,6 +12,7 @@
 #include "http/ops.h"
 #include "http/page.h"
 #include "http/page_checkout.h"
+#include "store/database_url.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -21,6 +22,7 @@
 #include <time.h>
 
 enum { SWEEP_LIMIT = 256, SWEEP_PAUSE_MS = 200, WORKER_ARENA_MAX = 64 << 20, ERROR_MAX = 512 };
+enum { DATABASE_WITHIN_S = 20, CLOCK_AHEAD_MAX_US = 1000000 }; // at the start
 
 // Every address that the outside can ask, and who may. A test walks this table.
 static const struct route routes[] = {
@@ -58,15 +60,17 @@ struct gateway_server {
 
 static bool ready(void *self) {
   const struct gateway_server *g = self;
-  return !atomic_load(&g->stopping);
+  return !atomic_load(&g->stopping) && store_reachable(g->instance.env.store);
 }
 
 // No node is configured: payments work, but nothing live is confirmed or expires. That is trouble, and said
 // so.
 static bool healthy(void *self, struct buf *json) {
-  (void)self;
+  const struct gateway_server *g = self;
+  bool reachable = store_reachable(g->instance.env.store);
   buf_c(json, "{\"status\":\"trouble\",\"chain\":\"no node is configured: live payments are neither "
-              "confirmed nor expired\"}");
+              "confirmed nor expired\",\"database\":\"");
+  buf_c(json, reachable ? "ok\"}" : "cannot be reached: requests that need it are answered 503\"}");
   return false;
 }
 
@@ -231,13 +235,18 @@ static void wait_for_signal(const sigset_t *signals) {
   LOG(INFO, "stopping", LOG_I("signal", which));
 }
 
+static struct str database_name(const struct gateway_server *g) {
+  const struct data_folder *f = &g->instance.folder;
+  return f->url ? database_url_shown(f->url, g->instance.arena) : str_of(f->database);
+}
+
 static int run(struct gateway_server *g, const sigset_t *signals) {
   char error[ERROR_MAX] = "";
   bool ok = start(g, error);
   if (ok) {
     instance_note_base_url(&g->instance);
     LOG(INFO, "ready", LOG_S("base_url", g->settings->base.text), LOG_C("listen", g->settings->listen),
-        LOG_C("data", g->settings->data));
+        LOG_C("data", g->settings->data), LOG_S("database", database_name(g)));
     wait_for_signal(signals);
   } else {
     LOG(ERROR, "cannot start", LOG_C("error", error));
@@ -246,6 +255,32 @@ static int run(struct gateway_server *g, const sigset_t *signals) {
   if (ok)
     LOG(INFO, "stopped");
   return ok ? EXIT_DONE : EXIT_REFUSED;
+}
+
+// At the start of a machine the database may come up later than this; a failover takes its time too. False: a
+// signal came.
+static bool pause_for_database(const sigset_t *signals, struct str error, bool first) {
+  if (first)
+    LOG(WARN, "waiting for the database", LOG_S("error", error), LOG_I("seconds", DATABASE_WITHIN_S));
+  return sigtimedwait(signals, NULL, &(struct timespec){.tv_sec = 1}) < 0;
+}
+
+static enum folder_state open_instance(struct gateway_server *g, const sigset_t *signals, struct arena *a,
+                                       struct str *error) {
+  int64_t until_us = world_mono(&world_real) + DATABASE_WITHIN_S * INT64_C(1000000);
+  enum folder_state state = instance_open_server(&g->instance, g->settings, a, error);
+  for (bool first = true; state == FOLDER_AWAY && world_mono(&world_real) < until_us; first = false) {
+    if (!pause_for_database(signals, *error, first))
+      break;
+    state = instance_open_server(&g->instance, g->settings, a, error);
+  }
+  return state;
+}
+
+static void warn_of_clock(const struct instance *g) {
+  if (g->clock_ahead_us > CLOCK_AHEAD_MAX_US || g->clock_ahead_us < -CLOCK_AHEAD_MAX_US)
+    LOG(WARN, "this machine's clock and the database's differ: keep both right with NTP",
+        LOG_I("database_ahead_ms", g->clock_ahead_us / 1000));
 }
 
 int serve_run(const struct settings *settings) {
@@ -263,10 +298,12 @@ int serve_run(const struct settings *settings) {
   static struct gateway_server g; // large; there is one in a process
   g.settings = settings;
   int status = EXIT_REFUSED;
-  if (instance_open_server(&g.instance, settings, &a, &error) == FOLDER_OPEN)
+  if (open_instance(&g, &signals, &a, &error) == FOLDER_OPEN) {
+    warn_of_clock(&g.instance);
     status = run(&g, &signals);
-  else
+  } else {
     LOG(ERROR, "cannot start", LOG_S("error", error));
+  }
   arena_free(&a);
   return status;
 }

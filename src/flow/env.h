@@ -23,6 +23,12 @@ struct env {
   bool allow_http_webhooks;     // operator's setting: http targets
 };
 
-// Reads what lives in the database (payment id key), makes it at the first start. The seal must fit the
-// database: a wrong key gives an error text.
-bool env_load(struct env *env, char *error, size_t error_size);
+enum env_state {
+  ENV_FAILED, // the database does not answer
+  ENV_LOADED,
+  ENV_WRONG_KEY, // the seal is not the one that belongs to the database
+};
+
+// Reads what lives in the database (payment id key), makes it at the first start: whoever is first of several
+// nodes. `error` says why it is not ENV_LOADED.
+enum env_state env_load(struct env *env, char *error, size_t error_size);

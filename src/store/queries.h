@@ -40,8 +40,7 @@
 #define QUERY_LIST(X, Y)                                                                                     \
   /* meta */                                                                                                 \
   X(Q_META_GET, "SELECT value FROM meta WHERE name = $1")                                                    \
-  X(Q_META_PUT, "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = "   \
-                "excluded.value")                                                                            \
+  X(Q_META_ADD, "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")              \
   /* merchants */                                                                                            \
   X(Q_MERCHANT_ADD, "INSERT INTO merchants (email, password_hash, created_us) VALUES ($1, $2, $3)"           \
                     " ON CONFLICT (email) DO NOTHING RETURNING id")                                          \

@@ -50,7 +50,7 @@ static bool open_store(struct sim *s) {
   char why[512] = "";
   struct store_options o = {.database = DATABASE, .vfs = VFS_NAME, .world = &s->world};
   s->env.store = store_open(&o, why, sizeof why);
-  if (s->env.store && env_load(&s->env, why, sizeof why))
+  if (s->env.store && env_load(&s->env, why, sizeof why) == ENV_LOADED)
     return true;
   trace(s, "the database does not open: %s", why);
   if (s->env.store)

@@ -57,7 +57,7 @@ static inline int set_up(void **state) {
     fail_msg("%s", error);
   g->env.keys = key_cache_new();
   g->env.pools = pools_new();
-  assert_true(env_load(&g->env, error, sizeof error));
+  assert_int_equal(env_load(&g->env, error, sizeof error), ENV_LOADED);
   assert_int_equal(admin_merchant_add(&g->env, &g->arena, STR("a@example.com"), STR("x"), &merchant),
                    ERR_NONE);
   const struct project_new in = {STR("A@example.com"), STR("Shop"), STR("https://shop.example.com"),

@@ -129,7 +129,7 @@ static void test_queue_is_measured_meanwhile(void **state) {
   assert_true(store_writer_start(f->store));
   assert_int_equal(pthread_create(&watcher, NULL, watch_queue, f), 0);
   for (int i = 0; i < 200; i++)
-    RUN(f, Q_META_PUT, v_text(STR("x")), v_text(STR("y")));
+    RUN(f, Q_META_ADD, v_text(STR("x")), v_text(STR("y")));
   atomic_store(&f->stop, true);
   pthread_join(watcher, NULL);
   assert_int_equal(store_queue_length(f->store), 0);

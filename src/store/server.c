@@ -1,0 +1,199 @@
+#include "store/server.h"
+#include "base/embedded.h"
+
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CONNECT_WITHIN_S "5"
+
+// What the URL says goes before these.
+static PGconn *connect_to(const char *url, const char *attributes) {
+  const char *const names[] = {"target_session_attrs",
+                               "connect_timeout",
+                               "tcp_user_timeout",
+                               "client_encoding",
+                               "application_name",
+                               "dbname",
+                               NULL};
+  const char *const values[] = {attributes, CONNECT_WITHIN_S, "5000", "UTF8", "cryptopay", url, NULL};
+  return PQconnectdbParams(names, values, 1);
+}
+
+// libpq's reason in one line.
+static void explain(const PGconn *c, char *error, size_t size) {
+  size_t n = 0;
+  bool space = false;
+  for (const char *p = PQerrorMessage(c); *p && n + 2 < size; p++) {
+    bool blank = *p == '\n' || *p == '\t' || *p == ' ';
+    if (!blank && space && n)
+      error[n++] = ' ';
+    if (!blank)
+      error[n++] = *p;
+    space = blank;
+  }
+  error[n] = 0;
+}
+
+// The one row of a statement; NULL where it fails or has another number of rows.
+static PGresult *row_of(PGconn *c, const char *statement) {
+  PGresult *r = PQexec(c, statement);
+  if (PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1)
+    return r;
+  PQclear(r);
+  return NULL;
+}
+
+static int64_t number_at(const PGresult *r, int column) {
+  const char *text = PQgetvalue(r, 0, column);
+  bool negative = text[0] == '-';
+  int64_t n = 0;
+  return str_to_i64(str_of(text + negative), &n) && negative ? -n : n;
+}
+
+static bool flag_at(const PGresult *r, int column) {
+  const char *text = PQgetvalue(r, 0, column);
+  return strcmp(text, "t") == 0 || strcmp(text, "on") == 0;
+}
+
+static bool look_at_clock(PGconn *c, const struct world *world, struct server_look *look) {
+  int64_t before = world_now(world);
+  PGresult *r = row_of(c, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT),"
+                          " to_regclass('meta') IS NOT NULL");
+  int64_t after = world_now(world);
+  if (!r)
+    return false;
+  look->clock_ahead_us = number_at(r, 0) - (before + (after - before) / 2);
+  look->schema_version = flag_at(r, 1);
+  PQclear(r);
+  return true;
+}
+
+static bool look_at_schema(PGconn *c, struct server_look *look) {
+  PGresult *r =
+      row_of(c, "SELECT COALESCE((SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'schema_version'), 0),"
+                " EXISTS (SELECT 1 FROM meta WHERE name = 'payment_id_key')");
+  if (!r)
+    return false;
+  look->schema_version = number_at(r, 0);
+  look->has_key = flag_at(r, 1);
+  PQclear(r);
+  return true;
+}
+
+static bool look(PGconn *c, const struct world *world, struct server_look *out, char *error, size_t size) {
+  *out = (struct server_look){0};
+  bool good = PQstatus(c) == CONNECTION_OK && look_at_clock(c, world, out) &&
+              (out->schema_version == 0 || look_at_schema(c, out));
+  if (!good)
+    explain(c, error, size);
+  return good;
+}
+
+bool server_look(const char *url, const struct world *world, struct server_look *out, char *error,
+                 size_t error_size) {
+  PGconn *c = connect_to(url, "read-write");
+  bool good = look(c, world, out, error, error_size);
+  PQfinish(c);
+  return good;
+}
+
+static struct str text_at(struct arena *a, const PGresult *r, int column) {
+  return str_copy(a, str_of(PQgetvalue(r, 0, column)));
+}
+
+static bool check_settings(PGconn *c, struct arena *a, struct server_facts *f) {
+  PGresult *r =
+      row_of(c, "SELECT current_setting('server_version'), current_setting('server_encoding'),"
+                " pg_is_in_recovery(), pg_backend_pid(), current_setting('synchronous_commit'),"
+                " current_setting('fsync'), current_setting('full_page_writes'),"
+                " current_setting('archive_mode') <> 'off', current_setting('synchronous_standby_names')");
+  if (!r)
+    return false;
+  f->version = text_at(a, r, 0);
+  f->encoding = text_at(a, r, 1);
+  f->recovering = flag_at(r, 2);
+  f->between = number_at(r, 3) != PQbackendPID(c);
+  f->commit = text_at(a, r, 4);
+  f->fsync = flag_at(r, 5);
+  f->full_page_writes = flag_at(r, 6);
+  f->archiving = flag_at(r, 7);
+  f->standby_names = text_at(a, r, 8);
+  PQclear(r);
+  return true;
+}
+
+// What only members of pg_monitor see in full: others get NULL in place of a standby's state.
+static bool check_standbys(PGconn *c, struct server_facts *f) {
+  PGresult *r = row_of(c, "SELECT pg_has_role('pg_read_all_stats', 'USAGE'),"
+                          " COUNT(*) FILTER (WHERE sync_state IN ('sync', 'quorum')),"
+                          " COUNT(*) FILTER (WHERE sync_state IN ('async', 'potential'))"
+                          " FROM pg_stat_replication");
+  if (!r)
+    return false;
+  f->sees_standbys = flag_at(r, 0);
+  f->synchronous = number_at(r, 1);
+  f->asynchronous = number_at(r, 2);
+  PQclear(r);
+  return true;
+}
+
+static bool check_sessions(PGconn *c, struct server_facts *f) {
+  PGresult *r =
+      row_of(c, "SELECT COUNT(*) FILTER (WHERE backend_type = 'client backend' OR backend_type IS NULL),"
+                " CAST(current_setting('max_connections') AS BIGINT)"
+                " - CAST(current_setting('superuser_reserved_connections') AS BIGINT),"
+                " CAST(COALESCE(MAX(EXTRACT(EPOCH FROM clock_timestamp() - state_change))"
+                " FILTER (WHERE state LIKE 'idle in transaction%'), 0) AS BIGINT)"
+                " FROM pg_stat_activity");
+  if (!r)
+    return false;
+  f->connections = number_at(r, 0);
+  f->connections_max = number_at(r, 1);
+  f->idle_s = number_at(r, 2);
+  PQclear(r);
+  return true;
+}
+
+static bool check_archive(PGconn *c, struct server_facts *f) {
+  PGresult *r =
+      row_of(c, "SELECT CAST(CASE WHEN last_failed_time > COALESCE(last_archived_time, '-infinity')"
+                " THEN EXTRACT(EPOCH FROM clock_timestamp() - last_failed_time) ELSE -1 END AS BIGINT)"
+                " FROM pg_stat_archiver");
+  if (!r)
+    return false;
+  f->archive_failed_s = number_at(r, 0);
+  PQclear(r);
+  return true;
+}
+
+static bool check_all(PGconn *c, const struct world *world, struct arena *a, struct server_facts *f,
+                      struct str *error) {
+  char why[512] = "";
+  bool good = look(c, world, &f->look, why, sizeof why);
+  if (good &&
+      !(check_settings(c, a, f) && check_standbys(c, f) && check_sessions(c, f) && check_archive(c, f))) {
+    explain(c, why, sizeof why);
+    good = false;
+  }
+  if (!good)
+    *error = str_copy(a, str_of(why));
+  return good;
+}
+
+bool server_check(const char *url, const struct world *world, struct arena *a, struct server_facts *facts,
+                  struct str *error) {
+  *facts = (struct server_facts){0};
+  while (sql_files[facts->newest_version].name)
+    facts->newest_version++;
+  PGconn *c = connect_to(url, "read-write");
+  if (PQstatus(c) != CONNECTION_OK) {
+    PGconn *any = connect_to(url, "any");
+    PGconn *useless = PQstatus(any) == CONNECTION_OK ? c : any;
+    c = useless == c ? any : c;
+    PQfinish(useless);
+  }
+  bool good = check_all(c, world, a, facts, error);
+  PQfinish(c);
+  return good;
+}

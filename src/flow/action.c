@@ -156,34 +156,42 @@ enum err flow_action_start(struct env *env, struct arena *a, struct flow_action 
   return store_submit(env->store, &f->job);
 }
 
-struct find {
-  struct job job;
-  struct env *env;
-  int64_t row;
-  struct payment *payment;
-  struct project *project;
-};
-
 static enum err find_step(struct job *j) {
-  struct find *f = (struct find *)j;
+  struct flow_find *f = (struct flow_find *)j;
   if (j->round == 0) {
-    JOB_OP(j, f->project ? Q_PAYMENT_AND_PROJECT : Q_PAYMENT_BY_ID, v_int(f->row));
+    JOB_OP(j, f->with_project ? Q_PAYMENT_AND_PROJECT : Q_PAYMENT_BY_ID, v_int(f->row));
     return ERR_NONE;
   }
   if (job_rows(j, 0)->n == 0)
     return ERR_NO_PAYMENT;
   const struct val *v = rows_at(job_rows(j, 0), 0);
-  row_to_payment(f->env, v, f->payment);
-  if (f->project)
-    row_to_project(v + PAYMENT_COLS_N, f->project);
+  row_to_payment(f->env, v, &f->payment);
+  if (f->with_project)
+    row_to_project(v + PAYMENT_COLS_N, &f->project);
   return ERR_NONE;
+}
+
+static bool find_prepare(struct env *env, struct arena *a, struct flow_find *f) {
+  f->env = env;
+  f->job.step = find_step;
+  f->job.arena = a;
+  if (payment_id_to_row(&env->id_key, f->id, &f->row))
+    return true;
+  f->job.result = ERR_NO_PAYMENT;
+  return false;
+}
+
+bool flow_payment_find_start(struct env *env, struct arena *a, struct flow_find *f) {
+  return !find_prepare(env, a, f) || store_read_start(env->store, &f->job);
 }
 
 enum err flow_payment_find(struct env *env, struct arena *a, int64_t id, struct payment *payment,
                            struct project *project) {
-  struct find f = {
-      .job = {.step = find_step, .arena = a}, .env = env, .payment = payment, .project = project};
-  if (!payment_id_to_row(&env->id_key, id, &f.row))
-    return ERR_NO_PAYMENT;
-  return store_read(env->store, &f.job);
+  struct flow_find f = {.id = id, .with_project = project != NULL};
+  if (find_prepare(env, a, &f))
+    (void)store_read(env->store, &f.job);
+  *payment = f.payment;
+  if (project)
+    *project = f.project;
+  return f.job.result;
 }

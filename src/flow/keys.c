@@ -21,6 +21,7 @@ struct entry {
 struct key_cache {
   pthread_rwlock_t lock;
   _Atomic int64_t generation;
+  _Atomic int searches; // under way
   struct entry *slots[SLOTS];
 };
 
@@ -103,36 +104,30 @@ struct str seal_context(struct arena *a, const char *what, int64_t project_id, i
   return str_printf(a, "credentials.%s/%lld/%d", what, (long long)project_id, mode);
 }
 
-struct lookup {
-  struct job job;
-  struct str hash;
-  const struct val *credential, *project; // rows; NULL where there is none
-};
-
-static enum err lookup_step(struct job *j) {
-  struct lookup *l = (struct lookup *)j;
+static enum err search_step(struct job *j) {
+  struct key_search *s = (struct key_search *)j;
   if (j->round == 0) {
-    l->credential = l->project = NULL;
-    JOB_OP(j, Q_CREDENTIAL_BY_HASH, v_blob(l->hash));
+    s->key_row = s->project_row = NULL;
+    JOB_OP(j, Q_CREDENTIAL_BY_HASH, v_blob((struct str){(const char *)s->entry->hash, SHA256_N}));
   } else if (j->round == 1 && job_rows(j, 0)->n == 1) {
-    l->credential = rows_at(job_rows(j, 0), 0);
-    JOB_OP(j, Q_PROJECT_BY_ID, v_int(l->credential[1].i));
+    s->key_row = rows_at(job_rows(j, 0), 0);
+    JOB_OP(j, Q_PROJECT_BY_ID, v_int(s->key_row[1].i));
   } else if (j->round == 2 && job_rows(j, 0)->n == 1) {
-    l->project = rows_at(job_rows(j, 0), 0);
+    s->project_row = rows_at(job_rows(j, 0), 0);
   }
   return ERR_NONE;
 }
 
-static bool fill(const struct env *env, struct entry *e, const struct lookup *l) {
+static bool fill(const struct env *env, struct entry *e, const struct key_search *s) {
   struct credential *c = &e->credential;
   struct str secret;
-  row_to_project(l->project, &c->project);
-  c->id = l->credential[0].i;
-  c->mode = (int)l->credential[2].i;
-  c->expires_us = l->credential[7].i;
-  c->used = l->credential[8].i != 0;
+  row_to_project(s->project_row, &c->project);
+  c->id = s->key_row[0].i;
+  c->mode = (int)s->key_row[2].i;
+  c->expires_us = s->key_row[7].i;
+  c->used = s->key_row[8].i != 0;
   if (!unseal(&e->arena, env->seal, seal_context(&e->arena, "api_secret", c->project.id, c->mode),
-              l->credential[4].s, &secret)) {
+              s->key_row[4].s, &secret)) {
     LOG(ERROR, "an API secret does not open with this secret key", LOG_I("app_id", c->project.id));
     return false;
   }
@@ -141,41 +136,76 @@ static bool fill(const struct env *env, struct entry *e, const struct lookup *l)
   return true;
 }
 
-// Reads a credential with its project. NULL where there is none.
-static struct entry *read_entry(struct env *env, const uint8_t hash[SHA256_N], enum err *err) {
-  struct entry *e = calloc(1, sizeof *e);
-  BUG_IF(!e, "out of memory");
-  arena_init(&e->arena, ENTRY_MAX_BYTES);
-  memcpy(e->hash, hash, SHA256_N);
-  e->refs = 1;
-  struct lookup l = {.job = {.step = lookup_step, .arena = &e->arena},
-                     .hash = {(const char *)hash, SHA256_N}};
-  *err = store_read(env->store, &l.job);
-  if (*err == ERR_NONE && l.project && !fill(env, e, &l))
-    *err = ERR_STORE;
-  if (*err == ERR_NONE && l.project)
-    return e;
-  key_drop(&e->credential);
-  return NULL;
+static void give(struct key_search *s, struct entry *e) {
+  bool in_force = !e->credential.expires_us || s->now_us < e->credential.expires_us;
+  s->credential = in_force ? &e->credential : NULL;
+  if (!in_force)
+    key_drop(&e->credential);
+}
+
+static void search_end(struct key_search *s) {
+  struct entry *e = s->entry;
+  atomic_fetch_sub(&s->env->keys->searches, 1);
+  if (s->job.result == ERR_NONE && s->project_row && !fill(s->env, e, s))
+    s->job.result = ERR_STORE;
+  if (s->job.result != ERR_NONE || !s->project_row) {
+    key_drop(&e->credential);
+    return;
+  }
+  remember(s->env->keys, e, s->generation);
+  give(s, e);
+}
+
+static void search_done(struct job *j) {
+  struct key_search *s = (struct key_search *)j;
+  search_end(s);
+  s->done(s->user);
+}
+
+// false: ended already.
+static bool search_prepare(struct env *env, struct str api_key, struct key_search *s) {
+  uint8_t hash[SHA256_N];
+  sha256(api_key, hash);
+  struct entry *e = cached(env->keys, hash);
+  s->env = env;
+  s->credential = NULL;
+  s->job = (struct job){.step = search_step, .done = search_done};
+  if (e) {
+    give(s, e);
+    return false;
+  }
+  if (atomic_fetch_add(&env->keys->searches, 1) >= KEY_SEARCHES_MAX) {
+    atomic_fetch_sub(&env->keys->searches, 1);
+    s->job.result = ERR_BUSY;
+    return false;
+  }
+  s->generation = key_cache_generation(env->keys);
+  s->entry = calloc(1, sizeof *s->entry);
+  BUG_IF(!s->entry, "out of memory");
+  s->entry->refs = 1;
+  arena_init(&s->entry->arena, ENTRY_MAX_BYTES);
+  memcpy(s->entry->hash, hash, SHA256_N);
+  s->job.arena = &s->entry->arena;
+  return true;
+}
+
+bool key_search_start(struct env *env, struct str api_key, struct key_search *s) {
+  if (!search_prepare(env, api_key, s))
+    return true;
+  bool ended = store_read_start(env->store, &s->job);
+  if (ended)
+    search_end(s);
+  return ended;
 }
 
 struct credential *key_find(struct env *env, struct str api_key, int64_t now_us, enum err *err) {
-  uint8_t hash[SHA256_N];
-  *err = ERR_NONE;
-  sha256(api_key, hash);
-  struct entry *e = cached(env->keys, hash);
-  if (!e) {
-    int64_t generation = key_cache_generation(env->keys);
-    e = read_entry(env, hash, err);
-    if (e)
-      remember(env->keys, e, generation);
+  struct key_search s = {.now_us = now_us};
+  if (search_prepare(env, api_key, &s)) {
+    (void)store_read(env->store, &s.job);
+    search_end(&s);
   }
-  if (!e)
-    return NULL;
-  if (!e->credential.expires_us || now_us < e->credential.expires_us)
-    return &e->credential;
-  key_drop(&e->credential);
-  return NULL;
+  *err = s.job.result;
+  return s.credential;
 }
 
 struct mark {

@@ -7,6 +7,8 @@
 #include "core/project.h"
 #include "flow/env.h"
 
+enum { KEY_SEARCHES_MAX = 256 };
+
 struct credential {
   int64_t id;
   int mode;           // MODE_TEST or MODE_LIVE of flow/admin.h
@@ -21,8 +23,26 @@ void key_cache_free(struct key_cache *c);
 void key_cache_clear(struct key_cache *c);
 int64_t key_cache_generation(const struct key_cache *c); // goes up with every clear
 
-// The credential of an API key that is in force now, NULL when there is none or the database does not answer
-// (*e tells). Give it back with key_drop().
+// The credential of an API key that is in force now. What is not in memory is read from the database.
+struct key_search {
+  struct job job;
+  struct env *env;
+  // input
+  int64_t now_us;
+  void (*done)(void *user); // told on a thread of the store, unless the search has ended at once
+  void *user;
+  // result; give it back with key_drop()
+  struct credential *credential; // NULL: there is none, or job.result says why that is not known
+  // inside
+  struct entry *entry;
+  int64_t generation;
+  const struct val *key_row, *project_row;
+};
+// true: it has ended already. ERR_BUSY when KEY_SEARCHES_MAX wait for the database: unknown keys shall not
+// keep payments from being read.
+bool key_search_start(struct env *env, struct str api_key, struct key_search *s) MUST_CHECK;
+
+// The same, waiting for its end; *e: the result.
 struct credential *key_find(struct env *env, struct str api_key, int64_t now_us, enum err *e);
 void key_drop(struct credential *c);
 

@@ -8,7 +8,23 @@
 #include "core/project.h"
 #include "flow/env.h"
 
-// Reads a payment by its public number together with its project (NULL: not wanted). ERR_NO_PAYMENT.
+// Reads a payment by its public number. ERR_NO_PAYMENT.
+struct flow_find {
+  struct job job;
+  struct env *env;
+  // input
+  int64_t id;
+  bool with_project;
+  // result
+  struct payment payment;
+  struct project project;
+  // inside
+  int64_t row;
+};
+// true: it has ended already, job.result says how, and `done` is not called.
+bool flow_payment_find_start(struct env *env, struct arena *a, struct flow_find *f) MUST_CHECK;
+
+// The same, waiting for its end; `project` may be NULL: not wanted.
 enum err flow_payment_find(struct env *env, struct arena *a, int64_t id, struct payment *payment,
                            struct project *project);
 

@@ -19,11 +19,6 @@ static void refuse(struct request *r, enum err e, const char *param) {
   request_error(r, e, param);
 }
 
-struct create {
-  struct flow_create flow; // first: the job's address is this one's
-  struct auth auth;
-};
-
 static enum err check_project(const struct credential *c) {
   const struct project *p = &c->project;
   if (!p->enabled)
@@ -36,65 +31,71 @@ static enum err check_project(const struct credential *c) {
 }
 
 static void create_answered(struct request *r) {
-  struct create *c = r->user;
-  enum err e = c->flow.job.result;
+  const struct flow_create *f = r->user;
+  enum err e = f->job.result;
   if (e != ERR_NONE) {
     refuse(r, e, e == ERR_ORDER_AMOUNT ? "amount" : NULL);
     return;
   }
-  metric_add(c->flow.replayed  ? METRIC_REPLAYED
-             : c->flow.is_test ? METRIC_CREATED_TEST
-                               : METRIC_CREATED_LIVE,
-             1);
-  if (c->flow.replayed)
+  metric_add(f->replayed ? METRIC_REPLAYED : f->is_test ? METRIC_CREATED_TEST : METRIC_CREATED_LIVE, 1);
+  if (f->replayed)
     request_add_header(r, "Idempotent-Replayed", STR("true"));
-  request_reply(r, 200, json, c->flow.answer);
+  request_reply(r, 200, json, f->answer);
 }
 
-// The credential goes back here: where the client has hung up, nobody is called to answer.
 static void wake(struct job *j) {
-  struct create *c = (struct create *)j;
-  key_drop(c->auth.credential);
   request_resume(j->user);
 }
 
 // Everything that can be refused without the database, in the documented order.
-static enum err read_create(struct request *r, struct create *c, const char **param) {
-  const struct project *p = &c->auth.credential->project;
-  struct create_request *request = &c->flow.request;
-  enum err e = check_project(c->auth.credential);
+static enum err read_create(struct request *r, struct flow_create *f, const char **param) {
+  const struct credential *c = r->auth->credential;
+  struct create_request *request = &f->request;
+  f->project = &c->project;
+  f->is_test = c->mode == MODE_TEST;
+  f->idempotency_key = r->auth->idempotency_key;
+  memcpy(f->request_hash, r->auth->request_hash, sizeof f->request_hash);
+  enum err e = check_project(c);
   if (e == ERR_NONE)
     e = create_request_parse(r->arena, r->body, request, param);
   if (e == ERR_NONE)
-    e = create_request_urls(request, p->website_host, param);
+    e = create_request_urls(request, c->project.website_host, param);
   if (e == ERR_NONE)
-    e = create_request_amount(request, p->min_amount, p->max_amount, param);
+    e = create_request_amount(request, c->project.min_amount, c->project.max_amount, param);
   return e;
 }
 
-void api_create_payment(struct request *r) {
+static void create_signed(struct request *r) {
   struct app *app = r->app;
-  struct create *c = ARENA_NEW(r->arena, struct create);
   const char *param = NULL;
-  enum err e = auth_check(r, &c->auth);
-  if (e == ERR_NONE && (e = read_create(r, c, &param)) == ERR_NONE) {
-    c->flow.project = &c->auth.credential->project;
-    c->flow.is_test = c->auth.credential->mode == MODE_TEST;
-    c->flow.idempotency_key = c->auth.idempotency_key;
-    memcpy(c->flow.request_hash, c->auth.request_hash, sizeof c->flow.request_hash);
-    c->flow.job.user = r;
-    c->flow.job.done = wake;
-    r->user = c;
-    request_suspend(r, create_answered);
-    if ((e = flow_create_start(app->env, r->arena, &c->flow)) != ERR_NONE) {
-      c->flow.job.result = e;
-      wake(&c->flow.job);
-    }
+  enum err e = r->auth->result;
+  struct flow_create *f = ARENA_NEW(r->arena, struct flow_create);
+  if (e == ERR_NONE)
+    e = read_create(r, f, &param);
+  if (e != ERR_NONE) {
+    refuse(r, e, param);
     return;
   }
-  key_drop(c->auth.credential);
-  refuse(r, e, param);
+  f->job.user = r;
+  f->job.done = wake;
+  r->user = f;
+  request_suspend(r, create_answered);
+  if ((e = flow_create_start(app->env, r->arena, f)) != ERR_NONE) {
+    f->job.result = e;
+    request_resume(r);
+  }
 }
+
+void api_create_payment(struct request *r) {
+  auth_check(r, create_signed);
+}
+
+// ---- status ------------------------------------------------------------------------------------
+
+struct status {
+  struct flow_find find; // first: the job's address is this one's
+  struct reading reading;
+};
 
 static void reply_payment(struct request *r, const struct payment *p, bool in_full) {
   struct app *app = r->app;
@@ -108,45 +109,50 @@ static void reply_payment(struct request *r, const struct payment *p, bool in_fu
   request_reply(r, 200, json, buf_view(&b));
 }
 
-static enum err status_signed(struct request *r, int64_t id) {
-  struct app *app = r->app;
-  struct auth auth;
-  struct payment p;
-  enum err e = auth_check(r, &auth);
-  if (e != ERR_NONE)
-    return e;
-  int64_t project_id = auth.credential->project.id;
-  key_drop(auth.credential);
-  if (id < 0)
-    return ERR_PAYMENT_ID;
-  e = flow_payment_find(app->env, r->arena, id, &p, NULL);
-  if (e == ERR_NONE && p.project_id != project_id)
-    e = ERR_NO_PAYMENT; // another project's numbers are none of its business
-  if (e == ERR_NONE)
-    reply_payment(r, &p, true);
-  return e;
+// What of a payment that was found may be told to whom has asked.
+static enum err may_tell(const struct request *r, const struct flow_find *f) {
+  if (f->job.result != ERR_NONE)
+    return f->job.result;
+  if (!r->auth)
+    return f->project.public_status ? ERR_NONE : ERR_PUBLIC_STATUS_OFF;
+  // another project's numbers are none of its business
+  return f->payment.project_id == r->auth->credential->project.id ? ERR_NONE : ERR_NO_PAYMENT;
 }
 
-static enum err status_public(struct request *r, int64_t id) {
-  struct app *app = r->app;
-  struct payment p;
-  struct project project;
-  if (id < 0)
-    return ERR_PAYMENT_ID;
-  enum err e = flow_payment_find(app->env, r->arena, id, &p, &project);
-  if (e == ERR_NONE && !project.public_status)
-    e = ERR_PUBLIC_STATUS_OFF;
+static void status_found(struct request *r) {
+  const struct status *s = r->user;
+  enum err e = may_tell(r, &s->find);
   if (e == ERR_NONE)
-    reply_payment(r, &p, false);
-  return e;
+    reply_payment(r, &s->find.payment, r->auth != NULL);
+  else
+    refuse(r, e, NULL);
+}
+
+static void status_done(struct job *j) {
+  reading_done(&((struct status *)j)->reading);
+}
+
+static void status_read(struct request *r) {
+  const struct app *app = r->app;
+  struct status *s = ARENA_NEW(r->arena, struct status);
+  struct str text = request_query(r, "payment_id");
+  enum err e = r->auth ? r->auth->result : ERR_NONE;
+  if (e == ERR_NONE && (!text.p || !str_to_i64(text, &s->find.id)))
+    e = ERR_PAYMENT_ID;
+  if (e != ERR_NONE) {
+    refuse(r, e, e == ERR_PAYMENT_ID ? "payment_id" : NULL);
+    return;
+  }
+  r->user = s;
+  s->find.with_project = !r->auth;
+  s->find.job.done = status_done;
+  reading_init(&s->reading, r);
+  reading_then(&s->reading, flow_payment_find_start(app->env, r->arena, &s->find), status_found);
 }
 
 void api_payment_status(struct request *r) {
-  int64_t id;
-  struct str text = request_query(r, "payment_id");
-  if (!text.p || !str_to_i64(text, &id))
-    id = -1;
-  enum err e = auth_present(r) ? status_signed(r, id) : status_public(r, id);
-  if (e != ERR_NONE)
-    refuse(r, e, e == ERR_PAYMENT_ID ? "payment_id" : NULL);
+  if (auth_present(r))
+    auth_check(r, status_read);
+  else
+    status_read(r);
 }

@@ -132,7 +132,7 @@ static void retry_after(struct request *r, int64_t wait_s) {
 static enum err count(struct request *r, enum err e, struct str key) {
   struct app *app = app_of(r);
   bool stranger = e == ERR_API_KEY || e == ERR_SIGNATURE;
-  if (e == ERR_STORE)
+  if (err_status(e) >= 500) // nobody knows whose it is
     return e;
   int64_t wait_s = rate_take(app->rate, stranger ? RATE_FAILURE : RATE_KEY, stranger ? r->client_key : key,
                              world_mono(app->env->world));
@@ -143,28 +143,46 @@ static enum err count(struct request *r, enum err e, struct str key) {
   return ERR_RATE;
 }
 
-enum err auth_check(struct request *r, struct auth *out) {
+static void auth_end(struct request *r) {
+  key_drop(r->auth->search.credential);
+}
+
+static void judge(struct request *r) {
   struct app *app = app_of(r);
-  int64_t now_us = world_now(app->env->world);
-  struct str key = request_header(r, "X-API-Key");
-  enum err e = ERR_NONE;
-  *out = (struct auth){.credential = key_find(app->env, key.p ? key : STR(""), now_us, &e)};
-  if (out->credential) {
-    e = check(r, out, now_us);
+  struct auth *a = r->auth;
+  enum err e = a->search.job.result;
+  a->credential = a->search.credential;
+  if (a->credential) {
+    e = check(r, a, a->search.now_us);
   } else {
     // The same work as for a known key: how long a refusal takes tells nothing.
     (void)(has_v2(r) ? verify_v2(app->no_secret, r) : verify_v1(app->no_secret, r));
     e = e == ERR_NONE ? ERR_API_KEY : e;
   }
-  note_fault(r, out, e, now_us);
-  e = count(r, e, key);
-  if (e == ERR_NONE) {
-    key_mark_used(app->env, out->credential);
-    return ERR_NONE;
-  }
-  key_drop(out->credential);
-  out->credential = NULL;
-  return e;
+  note_fault(r, a, e, a->search.now_us);
+  a->result = count(r, e, a->key);
+  if (a->result == ERR_NONE)
+    key_mark_used(app->env, a->credential);
+  else
+    a->credential = NULL;
+  a->then(r);
+}
+
+static void found(void *reading) {
+  reading_done(reading);
+}
+
+void auth_check(struct request *r, request_fn *then) {
+  struct app *app = app_of(r);
+  struct auth *a = r->auth = ARENA_NEW(r->arena, struct auth);
+  r->at_end = auth_end;
+  a->then = then;
+  a->key = request_header(r, "X-API-Key");
+  a->search.now_us = world_now(app->env->world);
+  a->search.done = found;
+  a->search.user = &a->reading;
+  reading_init(&a->reading, r);
+  reading_then(&a->reading, key_search_start(app->env, a->key.p ? a->key : STR(""), &a->search), judge);
 }
 
 void auth_admit(struct request *r) {

@@ -321,6 +321,8 @@ void course_end(struct server *s, struct server_request *q) {
     route_stats_count(&s->stats[i], q->r.status, took_us);
     log_request(q, took_us);
   }
+  if (q->r.at_end)
+    q->r.at_end(&q->r);
   keep_request(s, q);
   atomic_fetch_sub(&s->running, 1);
 }

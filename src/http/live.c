@@ -10,11 +10,10 @@
 
 enum { BUCKETS = 4096, LOCKS = 64, TICK_MS = 250, GONE_TICKS = 8 };
 
-struct waiter {
+struct waiter { // in the request's arena
   struct waiter *next, *prev;
   struct request *request;
-  int64_t row, until_us;
-  bool rung, parked;
+  int64_t row, version, until_us;
 };
 
 struct live {
@@ -22,6 +21,7 @@ struct live {
   int64_t wait_us;
   pthread_mutex_t lock[LOCKS];
   struct waiter *bucket[BUCKETS];
+  uint32_t rings[BUCKETS]; // guarded like the bucket
   _Atomic int waiting;
   _Atomic bool quiet;
   pthread_t thread;
@@ -36,6 +36,16 @@ static uint32_t bucket_of(int64_t row) {
 
 static pthread_mutex_t *lock_of(struct live *l, uint32_t bucket) {
   return &l->lock[bucket % LOCKS];
+}
+
+static void link_waiter(struct live *l, struct waiter *w) {
+  struct waiter **first = &l->bucket[bucket_of(w->row)];
+  w->next = *first;
+  if (w->next)
+    w->next->prev = w;
+  *first = w;
+  atomic_fetch_add(&l->waiting, 1);
+  metric_add(METRIC_WAITING, 1);
 }
 
 static void unlink_waiter(struct live *l, struct waiter *w) {
@@ -55,64 +65,52 @@ static int64_t spread_us(const struct live *l, int64_t row) {
   return (int64_t)((uint64_t)row * 0x9E3779B97F4A7C15u % (uint64_t)(l->wait_us / 4 + 1));
 }
 
-struct waiter *live_join(struct live *l, struct request *r, int64_t row) {
-  struct waiter *w = ARENA_NEW(r->arena, struct waiter);
+uint32_t live_rings(struct live *l, int64_t row) {
   uint32_t b = bucket_of(row);
-  w->request = r;
-  w->row = row;
-  w->until_us = world_mono(l->world) + l->wait_us + spread_us(l, row);
-  w->rung = atomic_fetch_add(&l->waiting, 1) >= LIVE_WAITERS_MAX;
-  metric_add(METRIC_WAITING, 1);
   pthread_mutex_lock(lock_of(l, b));
-  w->next = l->bucket[b];
-  if (w->next)
-    w->next->prev = w;
-  l->bucket[b] = w;
+  uint32_t n = l->rings[b];
   pthread_mutex_unlock(lock_of(l, b));
+  return n;
+}
+
+static struct waiter *new_waiter(const struct live *l, struct request *r, const struct live_wait *wait) {
+  struct waiter *w = ARENA_NEW(r->arena, struct waiter);
+  w->request = r;
+  w->row = wait->row;
+  w->version = wait->version;
+  w->until_us = world_mono(l->world) + l->wait_us + spread_us(l, wait->row);
   return w;
 }
 
-void live_leave(struct live *l, struct waiter *w) {
-  pthread_mutex_t *lock = lock_of(l, bucket_of(w->row));
-  pthread_mutex_lock(lock);
-  unlink_waiter(l, w);
-  pthread_mutex_unlock(lock);
-}
-
-void live_park(struct live *l, struct waiter *w, request_fn *then) {
-  struct request *r = w->request;
-  pthread_mutex_t *lock = lock_of(l, bucket_of(w->row));
-  pthread_mutex_lock(lock);
-  bool at_once = w->rung || atomic_load(&l->quiet);
-  if (at_once) {
-    unlink_waiter(l, w);
-  } else {
-    w->parked = true;
+void live_park(struct live *l, struct request *r, const struct live_wait *wait, request_fn *then) {
+  uint32_t b = bucket_of(wait->row);
+  struct waiter *w = new_waiter(l, r, wait);
+  pthread_mutex_lock(lock_of(l, b));
+  bool waits =
+      l->rings[b] == wait->rings && !atomic_load(&l->quiet) && atomic_load(&l->waiting) < LIVE_WAITERS_MAX;
+  if (waits) {
+    link_waiter(l, w);
     request_hold(r, then);
   }
-  pthread_mutex_unlock(lock);
-  if (at_once)
+  pthread_mutex_unlock(lock_of(l, b));
+  if (!waits)
     then(r);
 }
 
 // The lock is held. A woken request, and the waiter in its arena, may be gone the moment it is resumed.
 static void wake(struct live *l, struct waiter *w) {
-  if (!w->parked) {
-    w->rung = true;
-    return;
-  }
   unlink_waiter(l, w);
   request_resume(w->request);
 }
 
 void live_ring(void *self, int64_t row, int64_t version) {
-  (void)version;
   struct live *l = self;
   uint32_t b = bucket_of(row);
   pthread_mutex_lock(lock_of(l, b));
+  l->rings[b]++;
   for (struct waiter *w = l->bucket[b], *next; w; w = next) {
     next = w->next;
-    if (w->row == row)
+    if (w->row == row && w->version < version)
       wake(l, w);
   }
   pthread_mutex_unlock(lock_of(l, b));
@@ -125,7 +123,7 @@ static void wake_late(struct live *l, int64_t now_us, uint32_t tick) {
     pthread_mutex_lock(lock_of(l, b));
     for (struct waiter *w = l->bucket[b], *next; w; w = next) {
       next = w->next;
-      if (w->until_us <= now_us || (ask && w->parked && request_is_gone(w->request)))
+      if (w->until_us <= now_us || (ask && request_is_gone(w->request)))
         wake(l, w);
     }
     pthread_mutex_unlock(lock_of(l, b));

@@ -3,15 +3,15 @@
 //
 // No wake-up is lost if the handler keeps to this order:
 //
-//   struct waiter *w = live_join(live, r, payment_row);  // from here on a ring is remembered
-//   read the payment;
+//   wait.rings = live_rings(live, payment_row);
+//   read the payment, however long that takes;
 //   if (its version is not the one the client has seen)
-//     { live_leave(live, w); answer; }
+//     answer;
 //   else
-//     live_park(live, w, then);                           // last thing: r belongs to `then` now
+//     live_park(live, r, &wait, then);                    // last thing: r belongs to `then` now
 //
-// A change committed before the read is seen by the read; one committed after it rings after live_join(), and
-// live_park() then calls `then` at once. `then` reads again and answers, changed or not; the client asks
+// A change committed before the read is seen by the read; one committed after it rings after live_rings(),
+// and live_park() then calls `then` at once. `then` reads again and answers, changed or not; the client asks
 // anew.
 //
 // One mutex per group of payments. A client that leaves is noticed within some two seconds.
@@ -21,7 +21,12 @@
 #include "http/server.h"
 
 struct live;
-struct waiter; // in the request's arena
+
+// What is waited for.
+struct live_wait {
+  int64_t row, version; // the payment as the client has seen it
+  uint32_t rings;       // live_rings() before that was compared
+};
 
 enum {
   LIVE_WAITERS_MAX = 16384
@@ -32,9 +37,8 @@ struct live *live_start(const struct world *w, int wait_ms); // 0: WAIT_MS; wait
 void live_quiet(struct live *l);
 void live_free(struct live *l); // after server_stop()
 
-struct waiter *live_join(struct live *l, struct request *r, int64_t payment_row);
-void live_leave(struct live *l, struct waiter *w);
-void live_park(struct live *l, struct waiter *w, request_fn *then);
+uint32_t live_rings(struct live *l, int64_t payment_row); // so far, of its group of payments
+void live_park(struct live *l, struct request *r, const struct live_wait *wait, request_fn *then);
 
 bell_fn live_ring; // bell_listen(bell, live_ring, live)
 int live_waiting(const struct live *l);

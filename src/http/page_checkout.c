@@ -1,9 +1,13 @@
 #include "http/page_checkout.h"
+#include "base/bug.h"
 #include "base/jsonw.h"
 #include "core/payment_id.h"
 #include "flow/payments.h"
 #include "http/app.h"
 #include "http/page.h"
+#include "http/reading.h"
+
+#include <stdlib.h>
 
 enum { STATUS_BYTES_MAX = 256 * 1024, SCRATCH_BYTES_MAX = 1024 * 1024 };
 
@@ -16,31 +20,51 @@ static int64_t number(struct str s) { // 0, which no payment has, where it is no
   return str_to_i64(s, &n) ? n : 0;
 }
 
-static enum err read_view(struct request *r, int64_t id, struct checkout_facts *facts,
-                          struct checkout_view *v) {
-  struct env *env = app_of(r)->env;
-  struct payment *p = ARENA_NEW(r->arena, struct payment);
-  struct project *project = ARENA_NEW(r->arena, struct project);
-  enum err e = flow_payment_find(env, r->arena, id, p, project);
-  if (e != ERR_NONE)
-    return e;
-  facts->project = project;
-  if (p->replaced_by)
-    facts->newer_id = payment_id_from_row(&env->id_key, p->replaced_by);
-  checkout_view_make(v, r->arena, p, facts);
+// A payment with its project, read for a page.
+struct visit {
+  struct flow_find find; // first: the job's address is this one's
+  struct reading reading;
+};
+
+static void visit_done(struct job *j) {
+  reading_done(&((struct visit *)j)->reading);
+}
+
+static void visit(struct request *r, request_fn *then) {
+  struct visit *v = ARENA_NEW(r->arena, struct visit);
+  r->user = v;
+  v->find.id = number(request_query(r, "id"));
+  v->find.with_project = true;
+  v->find.job.done = visit_done;
+  reading_init(&v->reading, r);
+  reading_then(&v->reading, flow_payment_find_start(app_of(r)->env, r->arena, &v->find), then);
+}
+
+static enum err make_view(struct request *r, struct str chosen, struct checkout_view *v) {
+  const struct env *env = app_of(r)->env;
+  const struct flow_find *f = &((const struct visit *)r->user)->find;
+  struct checkout_facts facts = page_facts(r, chosen);
+  if (f->job.result != ERR_NONE)
+    return f->job.result;
+  facts.project = &f->project;
+  if (f->payment.replaced_by)
+    facts.newer_id = payment_id_from_row(&env->id_key, f->payment.replaced_by);
+  checkout_view_make(v, r->arena, &f->payment, &facts);
   return ERR_NONE;
 }
 
-void page_checkout(struct request *r) {
-  int64_t id = number(request_query(r, "id"));
+static void show(struct request *r) {
   struct str chosen = request_query(r, "lang");
-  struct checkout_facts facts = page_facts(r, chosen);
   struct checkout_view v;
-  enum err e = read_view(r, id, &facts, &v);
+  enum err e = make_view(r, chosen, &v);
   if (e == ERR_NONE)
     page_show(r, 200, &v);
   else
-    page_refuse(r, e, id, chosen);
+    page_refuse(r, e, number(request_query(r, "id")), chosen);
+}
+
+void page_checkout(struct request *r) {
+  visit(r, show);
 }
 
 void page_checkout_bare(struct request *r) {
@@ -77,46 +101,90 @@ static void answer_status(struct request *r, const struct checkout_view *v, bool
 
 static void refuse_status(struct request *r, enum err e) {
   page_headers(r);
+  if (err_status(e) == 503)
+    request_add_header(r, "Retry-After", STR("1"));
   request_reply(r, err_status(e), "application/json",
                 str_printf(r->arena, "{\"ok\":false,\"error\":\"%s\"}", err_sentence(e)));
 }
 
-static void answer_now(struct request *r) {
+static void tell_state(struct request *r) {
   struct checkout_view v;
-  struct checkout_facts facts = page_facts(r, request_query(r, "lang"));
-  enum err e = read_view(r, number(request_query(r, "id")), &facts, &v);
+  enum err e = make_view(r, request_query(r, "lang"), &v);
   if (e == ERR_NONE)
     answer_status(r, &v, shows_other(r, v.version, v.state));
   else
     refuse_status(r, e);
 }
 
-// In an arena of its own: whoever waits shall cost little, and there may be ten thousand of them.
-static bool is_news(struct request *r) {
-  struct app *app = app_of(r);
-  struct arena scratch;
-  struct payment p;
-  arena_init(&scratch, SCRATCH_BYTES_MAX);
-  enum err e = flow_payment_find(app->env, &scratch, number(request_query(r, "id")), &p, NULL);
-  bool news = e != ERR_NONE || shows_other(r, p.version, checkout_state_of(&p, world_now(app->env->world)));
-  arena_free(&scratch);
-  return news;
+static void answer_now(struct request *r) {
+  visit(r, tell_state);
+}
+
+// What is kept of a request that may wait: little, there may be ten thousand of them.
+struct poll {
+  struct live_wait wait;
+  struct reading reading;
+  enum err result;
+  enum checkout_state state;
+};
+
+// The look whether there is news, in memory of its own that is gone before the wait.
+struct look {
+  struct flow_find find; // first: the job's address is this one's
+  struct request *request;
+  struct arena arena;
+};
+
+static void look_end(struct look *l) {
+  struct request *r = l->request;
+  struct poll *p = r->user;
+  const struct payment *now = &l->find.payment;
+  p->result = l->find.job.result;
+  p->wait.version = now->version;
+  p->state = checkout_state_of(now, world_now(app_of(r)->env->world));
+  arena_free(&l->arena);
+  free(l);
+}
+
+static void look_done(struct job *j) {
+  struct look *l = (struct look *)j;
+  struct poll *p = l->request->user;
+  look_end(l);
+  reading_done(&p->reading);
+}
+
+static void looked(struct request *r) {
+  const struct poll *p = r->user;
+  if (p->result != ERR_NONE || shows_other(r, p->wait.version, p->state))
+    answer_now(r);
+  else
+    live_park(app_of(r)->live, r, &p->wait, answer_now);
+}
+
+static bool look_start(struct request *r) {
+  struct look *l = calloc(1, sizeof *l);
+  BUG_IF(!l, "out of memory");
+  arena_init(&l->arena, SCRATCH_BYTES_MAX);
+  l->request = r;
+  l->find.id = number(request_query(r, "id"));
+  l->find.job.done = look_done;
+  bool ended = flow_payment_find_start(app_of(r)->env, &l->arena, &l->find);
+  if (ended)
+    look_end(l);
+  return ended;
 }
 
 void page_checkout_status(struct request *r) {
-  struct app *app = app_of(r);
-  int64_t row;
-  if (!payment_id_to_row(&app->env->id_key, number(request_query(r, "id")), &row)) {
+  const struct app *app = app_of(r);
+  struct poll *p = ARENA_NEW(r->arena, struct poll);
+  if (!payment_id_to_row(&app->env->id_key, number(request_query(r, "id")), &p->wait.row)) {
     refuse_status(r, ERR_NO_PAYMENT);
     return;
   }
-  struct waiter *w = live_join(app->live, r, row);
-  if (!is_news(r)) {
-    live_park(app->live, w, answer_now);
-    return;
-  }
-  live_leave(app->live, w);
-  answer_now(r);
+  r->user = p;
+  reading_init(&p->reading, r);
+  p->wait.rings = live_rings(app->live, p->wait.row);
+  reading_then(&p->reading, look_start(r), looked);
 }
 
 // Buttons

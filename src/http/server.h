@@ -49,6 +49,8 @@ struct request {
   struct str id;         // request id, also in X-Request-Id and in every log line
   void *app;             // struct app of http/app.h
   void *user;            // the handler's own, between suspend and resume
+  struct auth *auth;     // who has signed it: see http/auth.h
+  request_fn *at_end;    // gives back what the handler holds, also when the client has hung up; may be NULL
   const struct route *route;
   struct server_request *priv;
   // the answer

@@ -92,6 +92,8 @@ static struct call *call_new(struct sim *s, const char *method, const char *targ
 }
 
 static void call_free(struct call *c) {
+  if (c->r.at_end)
+    c->r.at_end(&c->r);
   c->used = false;
 }
 

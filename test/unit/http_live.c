@@ -43,14 +43,13 @@ static void change(int64_t row) {
 static void watch(struct request *r) {
   int64_t row = row_of(r), seen = 0;
   assert_true(str_to_i64(request_query(r, "seen"), &seen));
-  struct waiter *w = live_join(live, r, row);
+  struct live_wait wait = {row, seen, live_rings(live, row)};
   if (atomic_load(&version[row]) != seen) {
-    live_leave(live, w);
     tell(r);
   } else {
     if (row == HASTY)
       change(row); // after the read, before the parking
-    live_park(live, w, tell);
+    live_park(live, r, &wait, tell);
   }
 }
 

@@ -74,12 +74,15 @@ $(B)/gen/web.c: $(B)/tools/template $(WEB)
 
 $(B)/gen/web.h: $(B)/gen/web.c ;
 
-# Unit tests: test/unit/core_*.c may link only base, wire and core.
+# Unit tests: test/unit/core_*.c may link only base, wire and core. A test that includes test/support/postgres.h needs a
+# PostgreSQL server.
 UNIT := $(patsubst test/unit/%.c,$(B)/test/%,$(wildcard test/unit/*.c))
+ON_POSTGRES := $(patsubst test/unit/%.c,$(B)/test/%,$(shell grep -l 'support/postgres.h"' test/unit/*.c))
 FUZZ := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 .PHONY: unit
-unit: $(UNIT) $(FUZZ:%=$(B)/replay/%) ## unit tests, and all that fuzzing has found so far
-	@set -e; for t in $(UNIT); do echo "== $$t"; $(RUNNER) $$t; done
+unit: $(UNIT) $(FUZZ:%=$(B)/replay/%) ## unit tests, on both engines, and all that fuzzing has found so far
+	@set -e; unset TEST_DATABASE; for t in $(filter-out $(ON_POSTGRES),$(UNIT)); do echo "== $$t"; $(RUNNER) $$t; done
+	@test/postgres run sh -ec 'for t in $(ON_POSTGRES); do echo "== $$t on PostgreSQL"; $(RUNNER) $$t; done'
 	@set -e; for t in $(FUZZ); do echo "== replay $$t"; $(RUNNER) $(B)/replay/$$t test/fuzz/corpus/$$t/* 2>$(B)/replay/$$t.log || { tail -n 30 $(B)/replay/$$t.log; exit 1; }; done
 
 $(B)/test/core_%: test/unit/core_%.c $(B)/libcore.a

@@ -1,21 +1,13 @@
 // Messages between two nodes on a PostgreSQL database of the test's own: what one tells the other hears, the
 // teller does not; a lost connection comes back, and what was told meanwhile arrives. SQLite has one node.
+#include "../support/postgres.h"
 #include "base/log.h"
 #include "store/notify.h"
 
-#include <libpq-fe.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 enum { ROWS = 40000, TELLERS = 4, WAIT_MS = 10000 };
 
@@ -25,7 +17,7 @@ struct node {
   _Atomic int64_t version[ROWS];
 };
 
-static char url[300];
+static char url[POSTGRES_URL_MAX];
 static PGconn *admin;
 static struct node here, there;
 
@@ -48,22 +40,6 @@ static void reaches(const _Atomic int *counter, int least) {
   for (int i = 0; i < WAIT_MS && atomic_load(counter) < least; i++)
     usleep(1000);
   assert_true(atomic_load(counter) >= least);
-}
-
-static int64_t order(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static int64_t order(const char *format, ...) {
-  char text[300];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  PGresult *r = PQexec(admin, text);
-  ExecStatusType status = PQresultStatus(r);
-  int64_t n = status == PGRES_TUPLES_OK && PQntuples(r) ? atoll(PQgetvalue(r, 0, 0)) : 0;
-  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
-    fail_msg("%s: %s", text, PQerrorMessage(admin));
-  PQclear(r);
-  return n;
 }
 
 static void start_node(struct node *n) {
@@ -149,7 +125,7 @@ static void a_lost_connection_comes_back(void **state) {
   const char *name = strrchr(url, '/') + 1;
   log_set_level(LOG_ERROR + 1);
   for (int i = 1; i <= 3; i++) {
-    order("SELECT count(pg_terminate_backend(pid)) FROM " SESSIONS, name);
+    postgres_order(admin, "SELECT count(pg_terminate_backend(pid)) FROM " SESSIONS, name);
     notify_payment(here.notify, 10 + i, i); // there is no connection
     reaches(&here.everything, 1 + i);
     reaches(&there.everything, 1 + i);
@@ -194,21 +170,12 @@ static void foreign_messages_do_no_harm(void **state) {
                                      "  3:4  ",
                                      "everything2"};
   for (size_t i = 0; i < sizeof text / sizeof *text; i++)
-    order("NOTIFY cryptopay, '%s'", text[i]);
-  order("NOTIFY cryptopay, '5:5'");
+    postgres_order(admin, "NOTIFY cryptopay, '%s'", text[i]);
+  postgres_order(admin, "NOTIFY cryptopay, '5:5'");
   reaches(&there.payments, 2);
   assert_int_equal(there.payments, 2); // 3:4 and 5:5
   assert_int_equal(there.version[3], 4);
   assert_int_equal(there.everything, 1);
-}
-
-static PGconn *connect_to(const char *base, const char *name) {
-  char text[300];
-  snprintf(text, sizeof text, "%s/%s", base, name);
-  PGconn *c = PQconnectdb(text);
-  if (PQstatus(c) != CONNECTION_OK)
-    fprintf(stderr, "%s", PQerrorMessage(c));
-  return c;
 }
 
 #define WITH(test) cmocka_unit_test_setup_teardown(test, start, stop)
@@ -219,20 +186,17 @@ int main(void) {
       WITH(more_than_the_queue_is_everything),   WITH(a_lost_connection_comes_back),
       WITH(foreign_messages_do_no_harm),         cmocka_unit_test(a_server_that_is_away_hinders_nobody),
   };
-  const char *base = getenv("TEST_DATABASE");
-  if (!base)
-    return 0;
   char name[40];
   snprintf(name, sizeof name, "cp_notify_%d", (int)getpid());
-  snprintf(url, sizeof url, "%s/%s", base, name);
-  admin = connect_to(base, "postgres");
-  order("CREATE DATABASE %s", name);
+  postgres_url(url, name);
+  admin = postgres_connect("postgres");
+  postgres_order(admin, "CREATE DATABASE %s OWNER cryptopay", name);
   PQfinish(admin);
-  admin = connect_to(base, name);
+  admin = postgres_connect(name);
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   PQfinish(admin);
-  admin = connect_to(base, "postgres");
-  order("DROP DATABASE %s WITH (FORCE)", name);
+  admin = postgres_connect("postgres");
+  postgres_order(admin, "DROP DATABASE %s WITH (FORCE)", name);
   PQfinish(admin);
   return failed;
 }

@@ -1,10 +1,9 @@
-// What a statement answers on SQLite, where RETURNING is left out of it (store/sqlite.c).
+// What only SQLite has: a database is a file. Its copy, and the copies that upgrades make.
+#include "store/migrate.h"
 #include "store/store.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,137 +11,128 @@
 
 #include <cmocka.h>
 
-struct probe {
-  struct job job;
-  enum query query;
-  int n;
-  struct val params[OP_PARAMS_MAX];
-  struct rows rows;
-};
-
-static enum err step(struct job *j) {
-  struct probe *p = (struct probe *)j;
-  if (j->round == 0)
-    job_ops(j, p->query, p->n, p->params);
-  else if (j->round == 1)
-    p->rows = *job_rows(j, 0);
-  return ERR_NONE;
-}
-
 struct fixture {
-  struct store *store;
+  char folder[64], path[96];
   struct arena arena;
-  char path[64];
-  _Atomic bool stop;
 };
 
-#define RUN(f, q, ...)                                                                                       \
-  run((f), (q), (int)(sizeof((struct val[]){__VA_ARGS__}) / sizeof(struct val)), (struct val[]){__VA_ARGS__})
-
-static struct rows run(struct fixture *f, enum query q, int n, const struct val *params) {
-  struct probe *p = ARENA_NEW(&f->arena, struct probe);
-  p->job.step = step;
-  p->job.arena = &f->arena;
-  p->query = q;
-  p->n = n;
-  memcpy(p->params, params, sizeof *params * (size_t)n);
-  assert_int_equal(store_call(f->store, &p->job), ERR_NONE);
-  return p->rows;
-}
-
-static int setup(void **state) {
+static int set_up(void **state) {
   struct fixture *f = calloc(1, sizeof *f);
-  char error[256] = "";
-  strcpy(f->path, "/tmp/store-XXXXXX");
-  close(mkstemp(f->path));
+  strcpy(f->folder, "/tmp/cryptopay-sqlite-XXXXXX");
+  assert_non_null(mkdtemp(f->folder));
+  snprintf(f->path, sizeof f->path, "%s/db", f->folder);
   arena_init(&f->arena, 1 << 20);
-  f->store =
-      store_open(&(struct store_options){.database = f->path, .world = &world_real}, error, sizeof error);
-  if (!f->store)
-    fail_msg("%s", error);
   *state = f;
   return 0;
 }
 
-static int teardown(void **state) {
+static int tear_down(void **state) {
   struct fixture *f = *state;
-  char side[80];
-  store_close(f->store);
-  unlink(f->path);
-  for (const char **s = (const char *[]){"-wal", "-shm", NULL}; *s; s++) {
-    snprintf(side, sizeof side, "%s%s", f->path, *s);
-    unlink(side);
-  }
+  char command[96];
   arena_free(&f->arena);
+  snprintf(command, sizeof command, "rm -rf %s", f->folder);
+  int rc = system(command);
   free(f);
-  return 0;
+  return rc;
 }
 
-static struct rows add_merchant(struct fixture *f, const char *email) {
-  return RUN(f, Q_MERCHANT_ADD, v_text(str_of(email)), v_text(STR("hash")), v_int(1));
+struct note {
+  struct job job;
+  const char *value;
+};
+
+static enum err note_step(struct job *j) {
+  if (j->round == 0)
+    JOB_OP(j, Q_META_ADD, v_text(STR("note")), v_text(str_of(((struct note *)j)->value)));
+  return ERR_NONE;
 }
 
-static void test_insert_gives_its_number(void **state) {
+static void a_copy_is_a_database(void **state) {
   struct fixture *f = *state;
-  struct rows a = add_merchant(f, "a@example.com"), b = add_merchant(f, "b@example.com");
-  assert_int_equal(a.n, 1);
-  assert_int_equal(b.n, 1);
-  assert_int_equal(b.cols, 1);
-  struct rows found = RUN(f, Q_MERCHANT_BY_EMAIL, v_text(STR("b@example.com")));
-  assert_int_equal(found.n, 1);
-  assert_int_equal(rows_at(&b, 0)->i, rows_at(&found, 0)->i);
-  assert_int_not_equal(rows_at(&a, 0)->i, rows_at(&b, 0)->i);
+  char error[256] = "", copy[96];
+  struct store *s =
+      store_open(&(struct store_options){.database = f->path, .world = &world_real}, error, sizeof error);
+  assert_non_null(s);
+  struct note n = {.job = {.step = note_step, .arena = &f->arena}, .value = "kept"};
+  assert_int_equal(store_call(s, &n.job), ERR_NONE);
+  snprintf(copy, sizeof copy, "%s/copy", f->folder);
+  assert_int_equal(store_backup(s, copy, error, sizeof error), ERR_NONE);
+  store_close(s);
+  struct db db;
+  assert_true(db_open(&db, copy, NULL, false));
+  sqlite3_stmt *st;
+  assert_int_equal(sqlite3_prepare_v2(db.handle, "SELECT value FROM meta WHERE name = 'note'", -1, &st, NULL),
+                   SQLITE_OK);
+  assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+  assert_string_equal((const char *)sqlite3_column_text(st, 0), "kept");
+  sqlite3_finalize(st);
+  db_close(&db);
 }
 
-static void test_conflict_gives_nothing(void **state) {
+// ---- versions --------------------------------------------------------------------------------------------
+
+static const char first[] = "CREATE TABLE t (a INTEGER NOT NULL) STRICT;";
+static const char second[] = "ALTER TABLE t ADD COLUMN b INTEGER;";
+static const struct embedded one[] = {{"001", first, sizeof first - 1}, {0}};
+static const struct embedded two[] = {
+    {"001", first, sizeof first - 1}, {"002", second, sizeof second - 1}, {0}};
+static const struct embedded broken[] = {
+    {"001", first, sizeof first - 1}, {"002", "CREATE NONSENSE", 15}, {0}};
+
+static bool migrated(const char *path, const struct embedded *files, char *error, size_t size) {
+  struct db db;
+  assert_true(db_open(&db, path, NULL, true));
+  bool ok = migrate(&db, path, files, error, size);
+  if (ok)
+    assert_true(db_exec_quiet(&db, "INSERT INTO t (a) VALUES (1)"));
+  db_close(&db);
+  return ok;
+}
+
+static void an_older_database_is_copied_and_upgraded(void **state) {
   struct fixture *f = *state;
-  assert_int_equal(add_merchant(f, "a@example.com").n, 1);
-  assert_int_equal(add_merchant(f, "a@example.com").n, 0);
+  char path[96], before[112], error[256] = "";
+  snprintf(path, sizeof path, "%s/old", f->folder);
+  snprintf(before, sizeof before, "%s.before-1", path);
+  assert_true(migrated(path, one, error, sizeof error));
+  assert_int_not_equal(access(before, F_OK), 0);
+  assert_true(migrated(path, two, error, sizeof error));
+  assert_int_equal(access(before, F_OK), 0);
+  assert_true(migrated(before, one, error, sizeof error)); // the copy is as it was
 }
 
-static void test_link_says_whether_it_is_new(void **state) {
+static void a_failed_upgrade_changes_nothing(void **state) {
   struct fixture *f = *state;
-  for (int again = 0; again < 2; again++)
-    assert_int_equal(RUN(f, Q_ORDER_ADD, v_int(1), v_int(1), v_text(STR("o")), v_int(7)).n, !again);
+  char path[96], error[256] = "";
+  snprintf(path, sizeof path, "%s/old", f->folder);
+  assert_true(migrated(path, one, error, sizeof error));
+  assert_false(migrated(path, broken, error, sizeof error));
+  assert_non_null(strstr(error, "002"));
+  assert_true(migrated(path, one, error, sizeof error));
 }
 
-static void test_compare_and_swap_says_whether_it_hit(void **state) {
+static void a_newer_database_is_refused_by_an_older_program(void **state) {
   struct fixture *f = *state;
-  RUN(f, Q_ORDER_ADD, v_int(1), v_int(1), v_text(STR("o")), v_int(7));
-  struct rows hit = RUN(f, Q_ORDER_MOVE, v_int(1), v_int(1), v_text(STR("o")), v_int(8), v_int(7));
-  struct rows miss = RUN(f, Q_ORDER_MOVE, v_int(1), v_int(1), v_text(STR("o")), v_int(9), v_int(7));
-  assert_int_equal(hit.n, 1);
-  assert_int_equal(miss.n, 0);
+  char path[96], error[256] = "";
+  struct db db;
+  snprintf(path, sizeof path, "%s/new", f->folder);
+  assert_true(migrated(path, two, error, sizeof error));
+  assert_true(migrated(path, one, error, sizeof error)); // a newer schema that older code can live with
+  assert_true(db_open(&db, path, NULL, true));
+  assert_true(db_exec_quiet(&db, "UPDATE meta SET value = '2' WHERE name = 'oldest_binary'"));
+  db_close(&db);
+  assert_false(migrated(path, one, error, sizeof error));
+  assert_non_null(strstr(error, "newer"));
 }
 
-static void *watch_queue(void *arg) {
-  struct fixture *f = arg;
-  while (store_queue_length(f->store) >= 0 && !atomic_load(&f->stop)) {
-  }
-  return NULL;
-}
-
-// What /metrics asks while others work; the thread sanitizer listens.
-static void test_queue_is_measured_meanwhile(void **state) {
-  struct fixture *f = *state;
-  pthread_t watcher;
-  assert_true(store_writer_start(f->store));
-  assert_int_equal(pthread_create(&watcher, NULL, watch_queue, f), 0);
-  for (int i = 0; i < 200; i++)
-    RUN(f, Q_META_ADD, v_text(STR("x")), v_text(STR("y")));
-  atomic_store(&f->stop, true);
-  pthread_join(watcher, NULL);
-  assert_int_equal(store_queue_length(f->store), 0);
-  store_writer_stop(f->store);
-}
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(test_queue_is_measured_meanwhile, setup, teardown),
-      cmocka_unit_test_setup_teardown(test_insert_gives_its_number, setup, teardown),
-      cmocka_unit_test_setup_teardown(test_conflict_gives_nothing, setup, teardown),
-      cmocka_unit_test_setup_teardown(test_link_says_whether_it_is_new, setup, teardown),
-      cmocka_unit_test_setup_teardown(test_compare_and_swap_says_whether_it_hit, setup, teardown),
+      TEST(a_copy_is_a_database),
+      TEST(an_older_database_is_copied_and_upgraded),
+      TEST(a_failed_upgrade_changes_nothing),
+      TEST(a_newer_database_is_refused_by_an_older_program),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

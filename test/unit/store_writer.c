@@ -1,20 +1,10 @@
-// Group commit: what one job of a batch does must not harm the others; and the schema's versions.
-#include "store/batch.h"
-#include "store/migrate.h"
-#include "store/store.h"
+// Group commit: what one job of a batch does must not harm the others.
+#include "../support/database.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 struct fixture {
-  char folder[64], path[96];
+  struct database database;
   struct store *store;
   struct arena arena;
 };
@@ -61,43 +51,44 @@ static struct trial trial(struct fixture *f, const char *email, enum manner mann
       .manner = manner};
 }
 
+struct look {
+  struct job job;
+  const char *email;
+  bool found;
+};
+
+static enum err look_step(struct job *j) {
+  struct look *l = (struct look *)j;
+  if (j->round == 0)
+    JOB_OP(j, Q_MERCHANT_BY_EMAIL, v_text(str_of(l->email)));
+  else if (j->round == 1)
+    l->found = job_rows(j, 0)->n == 1;
+  return ERR_NONE;
+}
+
+// On a reading connection: what is committed.
 static bool exists(struct fixture *f, const char *email) {
-  struct db db;
-  assert_true(db_open(&db, f->path, NULL, false));
-  sqlite3_stmt *st;
-  assert_int_equal(sqlite3_prepare_v2(db.handle, "SELECT 1 FROM merchants WHERE email = ?", -1, &st, NULL),
-                   SQLITE_OK);
-  sqlite3_bind_text(st, 1, email, -1, SQLITE_STATIC);
-  bool there = sqlite3_step(st) == SQLITE_ROW;
-  sqlite3_finalize(st);
-  db_close(&db);
-  return there;
+  struct look l = {.job = {.step = look_step, .arena = &f->arena}, .email = email};
+  assert_int_equal(store_read(f->store, &l.job), ERR_NONE);
+  return l.found;
 }
 
 static int set_up(void **state) {
   struct fixture *f = calloc(1, sizeof *f);
-  char error[256];
-  strcpy(f->folder, "/tmp/cryptopay-writer-XXXXXX");
-  assert_non_null(mkdtemp(f->folder));
-  snprintf(f->path, sizeof f->path, "%s/db", f->folder);
   arena_init(&f->arena, 64 << 20);
-  f->store = store_open(&(struct store_options){.database = f->path, .world = &world_real, .queue_max = 64},
-                        error, sizeof error);
-  assert_non_null(f->store);
+  database_make(&f->database);
+  f->store = database_open(&f->database, &world_real, 64);
   *state = f;
   return 0;
 }
 
 static int tear_down(void **state) {
   struct fixture *f = *state;
-  char command[96];
-  if (f->store)
-    store_close(f->store);
+  store_close(f->store);
+  database_drop(&f->database);
   arena_free(&f->arena);
-  snprintf(command, sizeof command, "rm -rf %s", f->folder);
-  int rc = system(command);
   free(f);
-  return rc;
+  return 0;
 }
 
 static void run(struct fixture *f, struct trial *t, int n) {
@@ -179,75 +170,6 @@ static void many_threads_one_writer(void **state) {
   assert_int_equal(store_submit(f->store, &late.job), ERR_STOPPING);
 }
 
-static void a_copy_is_a_database(void **state) {
-  struct fixture *f = *state;
-  char error[256], copy[96];
-  struct trial t = trial(f, "a", GOOD);
-  run(f, &t, 1);
-  snprintf(copy, sizeof copy, "%s/copy", f->folder);
-  assert_int_equal(store_backup(f->store, copy, error, sizeof error), ERR_NONE);
-  store_close(f->store);
-  f->store = NULL;
-  strcpy(f->path, copy);
-  assert_true(exists(f, "a"));
-}
-
-// ---- versions --------------------------------------------------------------------------------------------
-
-static const char first[] = "CREATE TABLE t (a INTEGER NOT NULL) STRICT;";
-static const char second[] = "ALTER TABLE t ADD COLUMN b INTEGER;";
-static const struct embedded one[] = {{"001", first, sizeof first - 1}, {0}};
-static const struct embedded two[] = {
-    {"001", first, sizeof first - 1}, {"002", second, sizeof second - 1}, {0}};
-static const struct embedded broken[] = {
-    {"001", first, sizeof first - 1}, {"002", "CREATE NONSENSE", 15}, {0}};
-
-static bool migrated(const char *path, const struct embedded *files, char *error, size_t size) {
-  struct db db;
-  assert_true(db_open(&db, path, NULL, true));
-  bool ok = migrate(&db, path, files, error, size);
-  if (ok)
-    assert_true(db_exec_quiet(&db, "INSERT INTO t (a) VALUES (1)"));
-  db_close(&db);
-  return ok;
-}
-
-static void an_older_database_is_copied_and_upgraded(void **state) {
-  struct fixture *f = *state;
-  char path[96], before[112], error[256] = "";
-  snprintf(path, sizeof path, "%s/old", f->folder);
-  snprintf(before, sizeof before, "%s.before-1", path);
-  assert_true(migrated(path, one, error, sizeof error));
-  assert_int_not_equal(access(before, F_OK), 0);
-  assert_true(migrated(path, two, error, sizeof error));
-  assert_int_equal(access(before, F_OK), 0);
-  assert_true(migrated(before, one, error, sizeof error)); // the copy is as it was
-}
-
-static void a_failed_upgrade_changes_nothing(void **state) {
-  struct fixture *f = *state;
-  char path[96], error[256] = "";
-  snprintf(path, sizeof path, "%s/old", f->folder);
-  assert_true(migrated(path, one, error, sizeof error));
-  assert_false(migrated(path, broken, error, sizeof error));
-  assert_non_null(strstr(error, "002"));
-  assert_true(migrated(path, one, error, sizeof error));
-}
-
-static void a_newer_database_is_refused_by_an_older_program(void **state) {
-  struct fixture *f = *state;
-  char path[96], error[256] = "";
-  struct db db;
-  snprintf(path, sizeof path, "%s/new", f->folder);
-  assert_true(migrated(path, two, error, sizeof error));
-  assert_true(migrated(path, one, error, sizeof error)); // a newer schema that older code can live with
-  assert_true(db_open(&db, path, NULL, true));
-  assert_true(db_exec_quiet(&db, "UPDATE meta SET value = '2' WHERE name = 'oldest_binary'"));
-  db_close(&db);
-  assert_false(migrated(path, one, error, sizeof error));
-  assert_non_null(strstr(error, "newer"));
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -256,10 +178,6 @@ int main(void) {
       TEST(a_failure_after_writing_undoes_only_itself),
       TEST(a_full_queue_says_so),
       TEST(many_threads_one_writer),
-      TEST(a_copy_is_a_database),
-      TEST(an_older_database_is_copied_and_upgraded),
-      TEST(a_failed_upgrade_changes_nothing),
-      TEST(a_newer_database_is_refused_by_an_older_program),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,8 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { BINARY, ROOT, Receiver, Server, newOrderId, run, until } from './harness.mjs';
+import { POSTGRES, contains, databaseEnv, everythingStored, sqliteTest } from './database.mjs';
+import { BINARY, ROOT, Receiver, Server, newOrderId, run, runOn, until } from './harness.mjs';
 
 const vectors = JSON.parse(readFileSync(path.join(ROOT, 'test/data/tron/hd-addresses.json'), 'utf8'));
 const XPUB = JSON.stringify(vectors).match(/xpub6[1-9A-HJ-NP-Za-km-z]{106}/)[0];
@@ -18,7 +19,7 @@ after(() => rmSync(scratch, { recursive: true, force: true }));
 let folders = 0;
 const newFolder = () => path.join(scratch, `data-${++folders}`);
 
-const cli = (dir, args, options = {}) => run(BINARY, [...args, '--data', dir], { timeoutMs: 30000, ...options });
+const cli = (dir, args, options = {}) => runOn(dir, args, { timeoutMs: 30000, ...options });
 async function ok(dir, args, options) {
   const result = await cli(dir, args, options);
   assert.equal(result.code, 0, `${args.join(' ')}: ${result.stdout}${result.stderr}`);
@@ -105,12 +106,13 @@ describe('shapes that are relied on', () => {
   test('no secret is shown twice, or kept in clear', async () => {
     const project = await addProject(dir);
     const shown = await ok(dir, ['project', 'show', String(project.app_id)]);
+    const stored = Object.entries(everythingStored(dir));
     for (const keys of [project.test, project.live])
       for (const secret of Object.values(keys)) {
         assert.ok(!shown.includes(secret));
-        for (const name of readdirSync(dir)) assert.ok(!readFileSync(path.join(dir, name)).includes(secret), name);
+        for (const [name, bytes] of stored) assert.ok(!contains(bytes, secret), name);
       }
-    for (const name of readdirSync(dir)) assert.ok(!readFileSync(path.join(dir, name)).includes(PASSWORD), name);
+    for (const [name, bytes] of stored) assert.ok(!contains(bytes, PASSWORD), name);
   });
 });
 
@@ -168,7 +170,8 @@ describe('a password typed on a terminal', { skip: noTerminal }, () => {
   const type = (dir, email, ...answers) =>
     new Promise((resolve) => {
       const command = `exec ${BINARY} merchant add --email ${email} --data ${dir}`;
-      const child = spawn('script', ['-qec', command, '/dev/null'], { env: { ...process.env, SHELL: '/bin/sh' }, stdio: 'pipe' });
+      const env = { ...process.env, ...databaseEnv(dir), SHELL: '/bin/sh' };
+      const child = spawn('script', ['-qec', command, '/dev/null'], { env, stdio: 'pipe' });
       let shown = '';
       child.stdout.on('data', (data) => {
         shown += data;
@@ -269,14 +272,14 @@ describe('refusals', () => {
     assert.equal((await cli(other, ['project', 'list'])).code, 3);
     assert.ok(!existsSync(path.join(other, 'secret.key')));
   });
-  test('another database under the name of this one', async () => {
+  sqliteTest('another database under the name of this one', async () => {
     const [one, two] = [await newGateway(), await newGateway()];
     for (const name of ['cryptopay.db', 'secret.key']) writeFileSync(path.join(one, name), readFileSync(path.join(two, name)));
     const result = await cli(one, ['project', 'list']);
     assert.equal(result.code, 3);
     assert.match(result.stderr, /not the database that belongs here/);
   });
-  test('a database that has gone is not replaced by an empty one', async () => {
+  sqliteTest('a database that has gone is not replaced by an empty one', async () => {
     const other = await newGateway();
     rmSync(path.join(other, 'cryptopay.db'));
     const add = await cli(other, ['merchant', 'add', '--email', 'x@example.com', '--password-stdin'], { input: PASSWORD });
@@ -288,7 +291,7 @@ describe('refusals', () => {
   });
   test('data of another engine', async () => {
     const other = await newGateway();
-    writeFileSync(path.join(other, 'engine'), 'postgresql\n');
+    writeFileSync(path.join(other, 'engine'), POSTGRES ? 'sqlite\n' : 'postgresql\n');
     const result = await cli(other, ['project', 'list']);
     assert.equal(result.code, 3);
     assert.match(result.stderr, /another engine/);
@@ -424,7 +427,9 @@ describe('with a server and without', () => {
   });
 });
 
-describe('backup and restore', () => {
+// A file to copy is SQLite's own: PostgreSQL has pg_dump.
+const describeFile = POSTGRES ? () => {} : describe;
+describeFile('backup and restore', () => {
   let dir, id, file;
   before(async () => {
     dir = await newGateway();
@@ -570,7 +575,7 @@ describe('doctor', () => {
   };
   test('all is well', async () => {
     const dir = await newGateway();
-    await ok(dir, ['backup', path.join(scratch, 'doctor.db')]);
+    if (!POSTGRES) await ok(dir, ['backup', path.join(scratch, 'doctor.db')]);
     const { code, bad, rows } = await findings(dir, ['--base-url', 'https://pay.example.com']);
     assert.deepEqual(bad, []);
     assert.equal(code, 0);
@@ -592,7 +597,7 @@ describe('doctor', () => {
     chmodSync(dir, 0o700);
     assert.equal((await findings(dir)).code, 0);
   });
-  test('a damaged database, a key for all to read, no folder', async () => {
+  sqliteTest('a damaged database, a key for all to read, no folder', async () => {
     const dir = await newGateway();
     chmodSync(path.join(dir, 'secret.key'), 0o640);
     const bytes = readFileSync(path.join(dir, 'cryptopay.db'));

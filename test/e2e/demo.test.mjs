@@ -6,13 +6,14 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { databaseEnv } from './database.mjs';
 import { ROOT, freePort, hmacHex, request, run, until } from './harness.mjs';
 
 let dir, port, busy, demo, exited, out;
 
 async function start() {
   out = '';
-  demo = spawn('tools/demo', { cwd: ROOT, env: { ...process.env, DEMO_DIR: dir, PORT: String(port) }, stdio: ['ignore', 'pipe', 'pipe'] });
+  demo = spawn('tools/demo', { cwd: ROOT, env: { ...process.env, ...databaseEnv(dir), DEMO_DIR: dir, PORT: String(port) }, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [demo.stdout, demo.stderr]) stream.setEncoding('utf8').on('data', (data) => (out += data));
   exited = new Promise((resolve) => demo.on('close', (code, signal) => resolve({ code, signal })));
   await until(() => /Ctrl-C stops/.test(out) || demo.exitCode !== null, 'the demo is up', 20000);

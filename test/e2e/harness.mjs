@@ -1,5 +1,6 @@
 // Runs the real binary for black-box and browser tests: a server on free ports with a data folder of its own, the command
-// line, signed requests, and a webhook receiver. It ends only what it has started.
+// line, signed requests, and a webhook receiver. It ends only what it has started. TEST_DATABASE decides which engine it
+// has (database.mjs).
 import { spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -8,6 +9,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { databaseEnv, databaseOf, dropDatabase } from './database.mjs';
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const BINARY = process.env.CRYPTOPAY_BIN ?? path.join(ROOT, 'build/cryptopay');
@@ -119,13 +121,18 @@ function run(command, args, { input, env, timeoutMs = 60000 } = {}) {
 
 export { run };
 
+// A command on a data folder without a Server.
+export const runOn = (dir, args, { env, ...options } = {}) =>
+  run(BINARY, [...args, '--data', dir], { ...options, env: { ...databaseEnv(dir), ...env } });
+
 const living = new Set();
 process.on('exit', () => {
   for (const server of living) server.remove();
 });
 
 export class Server {
-  // Options: prefix (path of the base URL), baseUrl, args (more flags), env, dir (data folder), bin.
+  // Options: prefix (path of the base URL), baseUrl, args (more flags), env, dir (data folder), bin, database (URL of
+  // one that others use too; else the folder's own).
   static async start(options = {}) {
     const server = new Server(options);
     server.port = await freePort();
@@ -135,7 +142,7 @@ export class Server {
     return server;
   }
 
-  constructor({ prefix = '', baseUrl, args = [], env = {}, dir, bin = BINARY } = {}) {
+  constructor({ prefix = '', baseUrl, args = [], env = {}, dir, bin = BINARY, database } = {}) {
     this.prefix = prefix;
     this.givenBaseUrl = baseUrl;
     this.args = args;
@@ -143,6 +150,7 @@ export class Server {
     this.ownsDir = !dir;
     this.dir = dir ?? mkdtempSync(path.join(tmpdir(), 'cryptopay-e2e-'));
     this.bin = bin;
+    this.sharedDatabase = database;
     this.log = '';
   }
 
@@ -155,6 +163,9 @@ export class Server {
   get ops() {
     return `http://127.0.0.1:${this.opsPort}`;
   }
+  get database() {
+    return this.sharedDatabase ?? databaseOf(this.dir);
+  }
   // Where a path of the program is reached directly.
   url(target) {
     return this.origin + this.prefix + target;
@@ -163,6 +174,7 @@ export class Server {
   spawn() {
     const args = ['serve', '--data', this.dir, '--listen', `127.0.0.1:${this.port}`, '--base-url', this.baseUrl];
     args.push('--ops-listen', `127.0.0.1:${this.opsPort}`, ...this.args);
+    if (this.database) args.push('--database', this.database);
     const child = spawn(this.bin, args, { env: { ...process.env, ...this.env }, stdio: ['ignore', 'pipe', 'pipe'] });
     const keep = (data) => (this.log += data);
     child.stdout.setEncoding('utf8').on('data', keep);
@@ -219,7 +231,9 @@ export class Server {
   remove() {
     living.delete(this);
     if (this.child && !this.ended) this.child.kill('SIGKILL');
-    if (this.ownsDir) rmSync(this.dir, { recursive: true, force: true });
+    if (!this.ownsDir) return;
+    rmSync(this.dir, { recursive: true, force: true });
+    dropDatabase(this.dir);
   }
 
   // ---- command line
@@ -227,6 +241,7 @@ export class Server {
   // Gives { code, stdout, stderr }.
   cli(args, { input } = {}) {
     const env = { ...this.env, CRYPTOPAY_BASE_URL: this.baseUrl };
+    if (this.database) env.CRYPTOPAY_DATABASE = this.database;
     return run(this.bin, [...args, '--data', this.dir], { input, env });
   }
 

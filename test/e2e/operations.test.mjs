@@ -1,11 +1,12 @@
 // Operating it: the operations listener, logs, stopping and crashing under load, proxies and limits, settings, backup.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { BINARY, CREATE, Receiver, STATUS, Server, freePort, newOrderId, request, run, signV1, sleep, until } from './harness.mjs';
+import { contains, everythingStored, sqliteTest } from './database.mjs';
+import { BINARY, CREATE, Receiver, STATUS, Server, freePort, newOrderId, request, run, runOn, signV1, sleep, until } from './harness.mjs';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'cryptopay-ops-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -94,21 +95,18 @@ describe('a running server', () => {
   });
 
   test('secrets are sealed on the disk, its key is the owner\'s', () => {
-    const files = readdirSync(server.dir).map((name) => path.join(server.dir, name));
-    for (const file of files.filter((name) => statSync(name).isFile())) {
-      const bytes = readFileSync(file);
+    for (const [name, bytes] of Object.entries(everythingStored(server.dir)))
       for (const keys of [project.test, project.live]) {
-        assert.ok(!bytes.includes(keys.api_secret), file);
-        assert.ok(!bytes.includes(keys.webhook_secret), file);
-        assert.ok(!bytes.includes(keys.api_key), file);
+        assert.ok(!contains(bytes, keys.api_secret), name);
+        assert.ok(!contains(bytes, keys.webhook_secret), name);
+        assert.ok(!contains(bytes, keys.api_key), name);
       }
-    }
     assert.equal(statSync(path.join(server.dir, 'secret.key')).mode & 0o777, 0o600);
   });
 
   test('one data folder, one server', async () => {
     const port = await freePort();
-    const second = await run(BINARY, ['serve', '--data', server.dir, '--listen', `127.0.0.1:${port}`], { timeoutMs: 10000 });
+    const second = await runOn(server.dir, ['serve', '--listen', `127.0.0.1:${port}`], { timeoutMs: 10000 });
     assert.ok(second.code > 0, `exit ${second.code}`);
     assert.equal((await request(`${server.ops}/readyz`)).status, 200);
   });
@@ -260,7 +258,7 @@ describe('limits and proxies', () => {
 });
 
 describe('settings', () => {
-  const serve = (args, env) => run(BINARY, ['serve', '--data', path.join(scratch, 'x'), ...args], { env, timeoutMs: 10000 });
+  const serve = (args, env) => runOn(path.join(scratch, 'x'), ['serve', ...args], { env, timeoutMs: 10000 });
   test('an unknown one is an error that names the nearest', async () => {
     const flag = await serve(['--base-uri', 'http://localhost']);
     assert.equal(flag.code, 2);
@@ -300,7 +298,7 @@ describe('settings', () => {
   });
 });
 
-test('backup and restore', async () => {
+sqliteTest('backup and restore', async () => {
   const server = await Server.start();
   const project = await server.addProject();
   const paid = await server.createOk(project.test);

@@ -7,6 +7,7 @@
 #include "daemon/instance.h"
 #include "flow/admin.h"
 #include "store/check.h"
+#include "store/database_url.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -45,10 +46,25 @@ static char *copy_name(const struct call *c) {
   return str_c(c->a, str_printf(c->a, "%s/" COPY_PREFIX "%s.tmp", c->gateway->folder->path, digits));
 }
 
+// PostgreSQL's own programs make its backups, also while nodes run.
+static enum err refuse_backup(struct call *c) {
+  struct str url = database_url_bare(c->gateway->folder->url, c->a);
+  struct str text =
+      str_printf(c->a,
+                 "The data is in PostgreSQL. A copy of this moment: pg_dump --format=custom --file=FILE "
+                 "'%.*s'. To be able to go back to any moment: pg_basebackup --pgdata=DIR "
+                 "--checkpoint=fast --dbname='%.*s', and an archive of the WAL (doc/operations.md). "
+                 "Neither holds the key: keep a copy of %s elsewhere.",
+                 STR_FMT(url), STR_FMT(url), c->gateway->folder->key);
+  return call_refuse(c, ERR_SETTING, NULL, text.p);
+}
+
 // Executed where the database is open. The copy is made in the data folder, the one place where a server may
 // surely write; the command moves it where it belongs.
 enum err command_backup(struct call *c) {
   char why[512] = "";
+  if (c->gateway->folder->url)
+    return refuse_backup(c);
   char *copy = copy_name(c);
   remove_forgotten(c);
   if (store_backup(c->env->store, copy, why, sizeof why)) {
@@ -95,6 +111,35 @@ int run_backup(struct cli *c) {
   }
   json_decref(result);
   return status;
+}
+
+static enum err count_argument(struct call *c, const char *name, int64_t fallback, int64_t *out) {
+  *out = fallback;
+  if (!call_text(c, name).p)
+    return ERR_NONE;
+  enum err e = call_number(c, name, out);
+  if (!e && *out > INT32_MAX)
+    e = call_refuse(c, ERR_SETTING, name, "That is too far ahead.");
+  return e;
+}
+
+// What restore does of itself, for a database of PostgreSQL that was brought back: no node must have used it
+// yet.
+enum err command_skip_ahead(struct call *c) {
+  int64_t rows, addresses, next_index;
+  enum err e = count_argument(c, "skip", SKIP_ROWS, &rows);
+  if (!e)
+    e = count_argument(c, "skip_addresses", SKIP_ADDRESSES, &addresses);
+  if (!e)
+    e = admin_skip_ahead(c->env, c->a, rows, addresses, &next_index);
+  if (e)
+    return e;
+  jsonw_open(&c->out, '{');
+  jsonw_ki64(&c->out, "skipped", rows);
+  jsonw_ki64(&c->out, "skipped_addresses", addresses);
+  jsonw_ki64(&c->out, "next_index", next_index);
+  jsonw_close(&c->out, '}');
+  return ERR_NONE;
 }
 
 struct restore {
@@ -198,6 +243,11 @@ int run_restore(struct cli *c) {
     status = number_option(c, "skip_addresses", SKIP_ADDRESSES, &r.addresses);
   if (status >= 0)
     return status;
+  if (c->settings.database[0])
+    return cli_fail(
+        c, EXIT_REFUSED,
+        "the data is in PostgreSQL: with no node running bring it back with pg_restore (or a base backup "
+        "and the WAL), then: cryptopay skip-ahead; see doc/operations.md");
   switch (data_folder_lock(&r.folder, &c->settings, &c->arena, &error)) {
   case FOLDER_OPEN:
     break;

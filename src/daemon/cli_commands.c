@@ -45,6 +45,10 @@ static const struct cli_option restore[] = {
     {"skip-addresses", "N", "derived addresses skip ahead by this many [10000]", false},
     {"force", NULL, "replace the database that is there; it is kept beside the new one", false},
     END};
+static const struct cli_option skip_ahead[] = {
+    {"skip", "N", "payments skip ahead by this many numbers [1048576]", false},
+    {"skip-addresses", "N", "derived addresses skip ahead by this many [10000]", false},
+    END};
 static const struct cli_option serve[] = {
     {"print-config", NULL, "show every setting with its value and where it comes from, and end", false},
     {"example-config", NULL, "show a file with every setting, and end", false},
@@ -82,6 +86,11 @@ const struct cli_command cli_commands[] = {
     {"restore", "FILE", "bring a copy back; the server must be stopped", restore,
      "Numbers and derived addresses that may have been used since the copy was made are skipped.",
      run_restore},
+    {"skip-ahead", "", "after PostgreSQL was brought back to an older state: before any node starts",
+     skip_ahead,
+     "Numbers and derived addresses that may have been used since that state are skipped; restore does so "
+     "itself.",
+     run_request},
     {"doctor", "", "look for what is wrong, and say how to mend it", NULL, NULL, run_doctor},
     {"version", "", "show the version", NULL, NULL, run_version},
     {NULL, NULL, NULL, NULL, NULL, NULL},

@@ -4,6 +4,7 @@
 #include "daemon/version.h"
 #include "flow/password.h"
 #include "store/check.h"
+#include "store/server.h"
 
 #include <openssl/crypto.h>
 #include <signal.h>
@@ -113,9 +114,11 @@ int run_payment_show(struct cli *c) {
 }
 
 int run_version(struct cli *c) {
-  json_t *v = json_pack("{s:s, s:s, s:s, s:s, s:s}", "version", CRYPTOPAY_VERSION, "sqlite",
-                        store_library().version, "openssl", OpenSSL_version(OPENSSL_VERSION_STRING), "sodium",
-                        sodium_version_string(), "jansson", jansson_version_str());
+  struct str libpq = str_printf(&c->arena, "%d.%d", server_library() / 10000, server_library() % 10000);
+  json_t *v =
+      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "version", CRYPTOPAY_VERSION, "sqlite",
+                store_library().version, "libpq", libpq.p, "openssl", OpenSSL_version(OPENSSL_VERSION_STRING),
+                "sodium", sodium_version_string(), "jansson", jansson_version_str());
   cli_show(c, v);
   json_decref(v);
   return EXIT_DONE;

@@ -24,6 +24,7 @@ static const struct {
     {"webhook show", command_webhook_show},
     {"webhook replay", command_webhook_replay},
     {"backup", command_backup},
+    {"skip-ahead", command_skip_ahead},
     {"doctor", command_doctor},
 };
 

@@ -68,6 +68,10 @@ static enum folder_state check_engine(struct data_folder *f, struct arena *a, st
   return FOLDER_OPEN;
 }
 
+bool data_folder_fits(struct data_folder *f, struct arena *a, struct str *error) {
+  return check_engine(f, a, error) == FOLDER_OPEN;
+}
+
 // SQLite's folder is one from the beginning; PostgreSQL's when the first database was found.
 static enum folder_state note_engine(struct data_folder *f, struct arena *a, struct str *error) {
   const char *path = inside(a, f->path, "engine");

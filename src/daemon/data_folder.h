@@ -35,6 +35,8 @@ enum folder_state data_folder_open(struct data_folder *f, const struct settings 
 // For restore: makes the folder where it is missing and takes the lock, whatever database is in it.
 enum folder_state data_folder_lock(struct data_folder *f, const struct settings *s, struct arena *a,
                                    struct str *error);
+// Is this folder one of the engine and so of what `f` names? Looks only. False: *error.
+bool data_folder_fits(struct data_folder *f, struct arena *a, struct str *error);
 // Notes which database belongs here, for ever (restore notes another).
 bool data_folder_note_database(struct data_folder *f, struct arena *a, struct str id);
 void data_folder_close(struct data_folder *f);

@@ -1,7 +1,7 @@
 // doctor: each finding with the command that mends it. Exit status 0: nothing is bad (warnings may be there).
 #include "daemon/cli_run.h"
 #include "daemon/command.h"
-#include "daemon/data_folder.h"
+#include "daemon/doctor.h"
 #include "daemon/file.h"
 #include "daemon/secret_key.h"
 #include "flow/health.h"
@@ -16,8 +16,6 @@
 #include <sys/timex.h>
 #include <unistd.h>
 
-enum { GOOD, WARNING, BAD };
-
 enum {
   DISK_BAD_MIB = 200,
   DISK_LOW_MIB = 2000,
@@ -27,15 +25,8 @@ enum {
 };
 #define CLOCK_EARLIEST_S INT64_C(1767225600) // 2026-01-01: the program is not older
 
-struct doctor {
-  struct cli *c;
-  struct arena *a;
-  struct data_folder folder;
-  json_t *findings;
-  int worst;
-};
-
-static void found(struct doctor *d, const char *check, int state, struct str finding, const char *mend) {
+void doctor_found(struct doctor *d, const char *check, enum finding state, struct str finding,
+                  const char *mend) {
   static const char *const names[] = {"good", "warning", "bad"};
   json_t *row = json_pack("{s:s, s:s, s:o, s:s?}", "check", check, "state", names[state], "finding",
                           json_stringn_nocheck(finding.p, finding.n), "mend", mend);
@@ -47,13 +38,13 @@ static void check_folder(struct doctor *d) {
   struct stat st;
   const char *path = d->folder.path;
   if (stat(path, &st)) {
-    found(d, "data folder", BAD, file_error(d->a, path), "cryptopay serve --data DIR");
+    doctor_found(d, "data folder", BAD, file_error(d->a, path), "cryptopay serve --data DIR");
     return;
   }
   bool open = st.st_mode & 077;
-  found(d, "data folder", open ? BAD : GOOD,
-        str_printf(d->a, "%s%s", path, open ? " is open to other users" : ""),
-        open ? str_printf(d->a, "chmod 700 %s", path).p : NULL);
+  doctor_found(d, "data folder", open ? BAD : GOOD,
+               str_printf(d->a, "%s%s", path, open ? " is open to other users" : ""),
+               open ? str_printf(d->a, "chmod 700 %s", path).p : NULL);
 }
 
 static bool check_key(struct doctor *d) {
@@ -61,38 +52,47 @@ static bool check_key(struct doctor *d) {
   struct str error;
   bool good = secret_key_load(d->folder.key, false, &key, d->a, &error);
   sodium_memzero(&key, sizeof key);
-  found(
+  doctor_found(
       d, "secret key", good ? GOOD : BAD, good ? str_of(d->folder.key) : error,
       good ? NULL
            : str_printf(d->a, "chmod 600 %s, or copy the key there from where you keep it", d->folder.key).p);
   return good;
 }
 
-static bool check_database(struct doctor *d) {
+static bool check_file(struct doctor *d) {
   struct store_facts facts;
   char why[512];
   if (!store_check(d->folder.database, &facts, why, sizeof why)) {
-    found(d, "database", BAD, str_printf(d->a, "%s: %s", d->folder.database, why),
-          "cryptopay restore FILE --force");
+    doctor_found(d, "database", BAD, str_printf(d->a, "%s: %s", d->folder.database, why),
+                 "cryptopay restore FILE --force");
     return false;
   }
   bool newer = facts.schema_version > facts.newest_version;
   struct str text = str_printf(d->a, "sound, schema version %lld, this program knows %lld",
                                (long long)facts.schema_version, (long long)facts.newest_version);
-  found(d, "database", newer ? WARNING : GOOD, text, newer ? "upgrade this program" : NULL);
+  doctor_found(d, "database", newer ? WARNING : GOOD, text, newer ? "upgrade this program" : NULL);
   return true;
+}
+
+static bool check_database(struct doctor *d) {
+  struct str error;
+  if (!data_folder_fits(&d->folder, d->a, &error)) {
+    doctor_found(d, "database", BAD, error, NULL);
+    return false;
+  }
+  return d->folder.url ? doctor_server(d) : check_file(d);
 }
 
 static void check_space(struct doctor *d) {
   struct statvfs v;
   if (statvfs(d->folder.path, &v)) {
-    found(d, "disk space", BAD, file_error(d->a, d->folder.path), NULL);
+    doctor_found(d, "disk space", BAD, file_error(d->a, d->folder.path), NULL);
     return;
   }
   int64_t mib = (int64_t)(v.f_bavail * v.f_frsize >> 20);
-  int state = mib < DISK_BAD_MIB ? BAD : mib < DISK_LOW_MIB ? WARNING : GOOD;
-  found(d, "disk space", state, str_printf(d->a, "%lld MiB are free", (long long)mib),
-        state == GOOD ? NULL : str_printf(d->a, "make room on the disk of %s", d->folder.path).p);
+  enum finding state = mib < DISK_BAD_MIB ? BAD : mib < DISK_LOW_MIB ? WARNING : GOOD;
+  doctor_found(d, "disk space", state, str_printf(d->a, "%lld MiB are free", (long long)mib),
+               state == GOOD ? NULL : str_printf(d->a, "make room on the disk of %s", d->folder.path).p);
 }
 
 // Microseconds of a write that is on the disk, -1 where it fails.
@@ -113,52 +113,53 @@ static int64_t fsync_us(const char *path) {
 static void check_fsync(struct doctor *d) {
   int64_t us = fsync_us(str_printf(d->a, "%s/doctor.tmp", d->folder.path).p);
   if (us < 0) {
-    found(d, "disk speed", BAD, file_error(d->a, d->folder.path), "run this as the user of the server");
+    doctor_found(d, "disk speed", BAD, file_error(d->a, d->folder.path),
+                 "run this as the user of the server");
     return;
   }
   bool slow = us > FSYNC_SLOW_US;
-  found(d, "disk speed", slow ? WARNING : GOOD,
-        str_printf(d->a, "a write is safe on the disk after %lld us", (long long)us),
-        slow ? "move the data folder to a faster disk: --data DIR" : NULL);
+  doctor_found(d, "disk speed", slow ? WARNING : GOOD,
+               str_printf(d->a, "a write is safe on the disk after %lld us", (long long)us),
+               slow ? "move the data folder to a faster disk: --data DIR" : NULL);
 }
 
 static void check_clock(struct doctor *d) {
   struct timex t = {0};
   bool wrong = world_now(&world_real) / 1000000 < CLOCK_EARLIEST_S;
   bool loose = adjtimex(&t) == TIME_ERROR;
-  int state = wrong ? BAD : loose ? WARNING : GOOD;
-  found(d, "clock", state,
-        wrong   ? STR("the clock is wrong")
-        : loose ? STR("nothing keeps the clock right")
-                : STR("synchronised"),
-        state == GOOD ? NULL : "timedatectl set-ntp true");
+  enum finding state = wrong ? BAD : loose ? WARNING : GOOD;
+  doctor_found(d, "clock", state,
+               wrong   ? STR("the clock is wrong")
+               : loose ? STR("nothing keeps the clock right")
+                       : STR("synchronised"),
+               state == GOOD ? NULL : "timedatectl set-ntp true");
 }
 
 static void check_versions(struct doctor *d) {
   struct store_library l = store_library();
-  found(d, "libraries", l.too_old ? BAD : GOOD,
-        str_printf(d->a, "SQLite %s%s", l.version,
-                   l.too_old ? " is older than the one this was built with" : ""),
-        l.too_old ? "apt install --only-upgrade libsqlite3-0" : NULL);
+  doctor_found(d, "libraries", l.too_old ? BAD : GOOD,
+               str_printf(d->a, "SQLite %s%s", l.version,
+                          l.too_old ? " is older than the one this was built with" : ""),
+               l.too_old ? "apt install --only-upgrade libsqlite3-0" : NULL);
 }
 
 static void check_settings(struct doctor *d) {
   const struct settings *s = &d->c->settings;
   bool open = !s->base.https && !s->base.loopback;
-  found(d, "base URL",
-        open            ? BAD
-        : s->base.https ? GOOD
-                        : WARNING,
-        str_printf(d->a, "%s%s", s->base_url,
-                   open            ? " is plain http on a network"
-                   : s->base.https ? ""
-                                   : " is for this machine only"),
-        s->base.https ? NULL : "set base_url to https://… and put a TLS proxy in front of `listen`");
+  doctor_found(d, "base URL",
+               open            ? BAD
+               : s->base.https ? GOOD
+                               : WARNING,
+               str_printf(d->a, "%s%s", s->base_url,
+                          open            ? " is plain http on a network"
+                          : s->base.https ? ""
+                                          : " is for this machine only"),
+               s->base.https ? NULL : "set base_url to https://… and put a TLS proxy in front of `listen`");
   if (s->allow_private_webhooks)
-    found(d, "webhooks", WARNING, STR("allow_private_webhooks is on: they may reach this machine"),
-          "set allow_private_webhooks = no");
+    doctor_found(d, "webhooks", WARNING, STR("allow_private_webhooks is on: they may reach this machine"),
+                 "set allow_private_webhooks = no");
   if (!s->rate_limit)
-    found(d, "rate limit", WARNING, STR("rate_limit is off"), "set rate_limit = yes");
+    doctor_found(d, "rate limit", WARNING, STR("rate_limit is off"), "set rate_limit = yes");
 }
 
 static void check_backup(struct doctor *d) {
@@ -166,9 +167,10 @@ static void check_backup(struct doctor *d) {
   bool never = stat(d->folder.backup_mark, &st) != 0;
   int64_t days = never ? 0 : (world_now(&world_real) / 1000000 - st.st_mtim.tv_sec) / 86400;
   bool old = never || days > BACKUP_OLD_DAYS;
-  found(d, "backup", old ? WARNING : GOOD,
-        never ? STR("none was made yet") : str_printf(d->a, "the last one is %lld days old", (long long)days),
-        old ? "cryptopay backup FILE" : NULL);
+  doctor_found(d, "backup", old ? WARNING : GOOD,
+               never ? STR("none was made yet")
+                     : str_printf(d->a, "the last one is %lld days old", (long long)days),
+               old ? "cryptopay backup FILE" : NULL);
 }
 
 // The part of the one who has the database open.
@@ -193,14 +195,14 @@ static void show_health(struct doctor *d, const json_t *health) {
   long long failed = json_integer_value(json_object_get(health, "failed_webhooks"));
   for (size_t i = 0; i < json_array_size(list); i++) {
     long long id = json_integer_value(json_array_get(list, i));
-    found(d, "addresses", BAD,
-          str_printf(d->a, "project %lld is in Live mode and has no receiving address", id),
-          str_printf(d->a, "cryptopay address add %lld ADDRESS", id).p);
+    doctor_found(d, "addresses", BAD,
+                 str_printf(d->a, "project %lld is in Live mode and has no receiving address", id),
+                 str_printf(d->a, "cryptopay address add %lld ADDRESS", id).p);
   }
   if (!json_array_size(list))
-    found(d, "addresses", GOOD, STR("every project in Live mode has some"), NULL);
-  found(d, "webhooks", failed ? WARNING : GOOD, str_printf(d->a, "%lld were given up", failed),
-        failed ? "cryptopay webhook list --status failed, then webhook replay" : NULL);
+    doctor_found(d, "addresses", GOOD, STR("every project in Live mode has some"), NULL);
+  doctor_found(d, "webhooks", failed ? WARNING : GOOD, str_printf(d->a, "%lld were given up", failed),
+               failed ? "cryptopay webhook list --status failed, then webhook replay" : NULL);
 }
 
 static int ask_database(struct doctor *d) {
@@ -218,12 +220,15 @@ int run_doctor(struct cli *c) {
   check_folder(&d);
   bool usable = check_key(&d);
   usable = check_database(&d) && usable;
-  check_space(&d);
-  check_fsync(&d);
+  if (!d.folder.url) {
+    check_space(&d);
+    check_fsync(&d);
+  }
   check_clock(&d);
   check_versions(&d);
   check_settings(&d);
-  check_backup(&d);
+  if (!d.folder.url)
+    check_backup(&d);
   int status = usable ? ask_database(&d) : EXIT_DONE;
   cli_show(c, d.findings);
   json_decref(d.findings);

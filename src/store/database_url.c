@@ -97,34 +97,44 @@ static bool is_in_front(const PQconninfoOption *o) {
   return false;
 }
 
-struct str database_url_shown(const char *url, struct arena *a) {
+// With `mask` in place of what is secret; NULL leaves it out.
+static struct str show(const char *url, const char *mask, struct arena *a) {
   struct buf out;
   char *message = NULL;
   PQconninfoOption *options = PQconninfoParse(url, &message);
   PQfreemem(message);
   if (!options)
     return STR("postgres://***");
+  bool user = *value_of(options, "user"), password = mask && *value_of(options, "password");
   buf_init(&out, a, 65536);
   buf_c(&out, "postgres://");
   put_escaped(&out, value_of(options, "user"), "");
-  if (*value_of(options, "password"))
-    buf_c(&out, ":***");
-  if (*value_of(options, "user") || *value_of(options, "password"))
+  if (password)
+    buf_printf(&out, ":%s", mask);
+  if (user || password)
     buf_char(&out, '@');
   put_hosts(&out, value_of(options, "host"), value_of(options, "port"));
   buf_char(&out, '/');
   put_escaped(&out, value_of(options, "dbname"), "");
   char before = '?';
   for (const PQconninfoOption *o = options; o->keyword; o++) {
-    if (!o->val || is_in_front(o))
+    if (!o->val || is_in_front(o) || (is_secret(o) && !mask))
       continue;
     buf_printf(&out, "%c%s=", before, o->keyword);
     if (is_secret(o))
-      buf_c(&out, "***");
+      buf_c(&out, mask);
     else
       put_escaped(&out, o->val, "/:,");
     before = '&';
   }
   PQconninfoFree(options);
   return buf_view(&out);
+}
+
+struct str database_url_shown(const char *url, struct arena *a) {
+  return show(url, "***", a);
+}
+
+struct str database_url_bare(const char *url, struct arena *a) {
+  return show(url, NULL, a);
 }

@@ -7,3 +7,5 @@
 const char *database_url_check(const char *url, struct arena *a);
 // The same URL for people's eyes, its passwords as "***". It must have been checked.
 struct str database_url_shown(const char *url, struct arena *a);
+// Without its passwords: for commands that people copy; PostgreSQL's programs ask for them.
+struct str database_url_bare(const char *url, struct arena *a);

@@ -197,3 +197,7 @@ bool server_check(const char *url, const struct world *world, struct arena *a, s
   PQfinish(c);
   return good;
 }
+
+int server_library(void) {
+  return PQlibVersion();
+}

@@ -35,3 +35,5 @@ struct server_facts {
 // looked at too, where there is no other.
 bool server_check(const char *url, const struct world *world, struct arena *a, struct server_facts *facts,
                   struct str *error);
+
+int server_library(void); // libpq's version, as 150014

@@ -48,6 +48,13 @@ static void passwords_are_not_shown(void **state) {
   shown("postgres://u@h1,h2:7/db", "postgres://u@h1,h2:7/db");
 }
 
+static void for_commands_they_are_left_out(void **state) {
+  (void)state;
+  struct str s =
+      database_url_bare("postgres://u:hunter2@h1:1,h2:2/db?sslpassword=hunter2&sslmode=require", &arena);
+  assert_true(str_eqc(s, "postgres://u@h1:1,h2:2/db?sslmode=require"));
+}
+
 // Whatever is wrong with it, the reason does not repeat a piece that may be the password.
 static void wrong_ones_are_refused_without_showing_them(void **state) {
   (void)state;
@@ -87,6 +94,7 @@ static void a_misspelt_parameter_is_named(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(passwords_are_not_shown),
+      cmocka_unit_test(for_commands_they_are_left_out),
       cmocka_unit_test(wrong_ones_are_refused_without_showing_them),
       cmocka_unit_test(a_misspelt_parameter_is_named),
   };

@@ -81,7 +81,7 @@ ON_POSTGRES := $(patsubst test/unit/%.c,$(B)/test/%,$(shell grep -l 'support/pos
 FUZZ := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 .PHONY: unit
 unit: $(UNIT) $(FUZZ:%=$(B)/replay/%) ## unit tests, on both engines, and all that fuzzing has found so far
-	@set -e; unset TEST_DATABASE; for t in $(filter-out $(ON_POSTGRES),$(UNIT)); do echo "== $$t"; $(RUNNER) $$t; done
+	@set -e; for t in $(filter-out $(ON_POSTGRES),$(UNIT)); do echo "== $$t"; $(RUNNER) $$t; done
 	@test/postgres run sh -ec 'for t in $(ON_POSTGRES); do echo "== $$t on PostgreSQL"; $(RUNNER) $$t; done'
 	@set -e; for t in $(FUZZ); do echo "== replay $$t"; $(RUNNER) $(B)/replay/$$t test/fuzz/corpus/$$t/* 2>$(B)/replay/$$t.log || { tail -n 30 $(B)/replay/$$t.log; exit 1; }; done
 
@@ -155,6 +155,9 @@ $(B)/bench/%: test/bench/%.c $(B)/libcryptopay.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcryptopay.a $(LIBS)
 
+# Which engine a test uses is decided by test/postgres, not by the environment that make was called in.
+unexport TEST_DATABASE
+
 # What `make test` runs, in this order. Each is a target of its own.
 TESTS := check unit asan tsan fuzz sim e2e crash-storm browser
 .PHONY: run test npm check format asan tsan e2e browser screens help install
@@ -201,11 +204,19 @@ E2E := $(wildcard test/e2e/*.test.mjs)
 e2e: all ## the binary from outside, against the API documentation
 	node --test $(E2E)
 
+.PHONY: e2e-postgres
+e2e-postgres: all ## the same on PostgreSQL
+	test/postgres run node --test $(E2E)
+
 # Kills of the binary, at random moments and at named calls. One seed decides: CRASH_SEED=N repeats a run's choices.
 KILLS ?= 50
 .PHONY: crash-storm
 crash-storm: all $(B)/test/killer.so ## kill -9 under load, KILLS times: nothing acknowledged is lost, every webhook arrives
 	node test/e2e/crash_storm.mjs $(KILLS)
+
+.PHONY: crash-storm-postgres
+crash-storm-postgres: all $(B)/test/killer.so ## the same on PostgreSQL
+	test/postgres run node test/e2e/crash_storm.mjs $(KILLS)
 
 $(B)/test/killer.so: test/e2e/killer.c
 	@mkdir -p $(@D)
@@ -232,7 +243,7 @@ install: $(B)/cryptopay ## binary, systemd unit and example settings, below PREF
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' dist/cryptopay.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/cryptopay.service
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-22s %s\n", $$1, $$2 }' Makefile
 
 clean: ## removes build/
 	rm -rf build

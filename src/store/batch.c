@@ -2,9 +2,13 @@
 #include "base/bug.h"
 #include "base/metrics.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS_MAX = 1000000 }; // a job that needs more is a bug
+enum {
+  ROUNDS_MAX = 1000000, // a job that needs more is a bug
+  COLLISIONS_MAX = 4,   // tries, before a batch is taken apart or a job given up
+};
 
 void job_ops(struct job *j, enum query q, int n, const struct val *params) {
   BUG_IF(j->n_ops == JOB_OPS_MAX || n > OP_PARAMS_MAX, "too many statements in a round");
@@ -17,56 +21,23 @@ void job_ops(struct job *j, enum query q, int n, const struct val *params) {
   j->ops[j->n_ops++] = op;
 }
 
-static enum err run_round(struct db *db, struct job *j) {
-  for (int i = 0; i < j->n_ops; i++) {
-    struct op *op = j->ops[i];
-    j->wrote |= query_writes(op->query, ENGINE_SQLITE);
-    enum err e = db_run(db, op, j->arena);
-    if (e != ERR_NONE)
-      return e;
-    j->results[i] = op;
-  }
-  return ERR_NONE;
+void job_begin(struct job *j) {
+  j->round = j->n_ops = 0;
+  j->wrote = j->ended = false;
+  j->result = ERR_NONE;
 }
 
-static enum err run_job(struct db *db, struct job *j) {
-  j->wrote = false;
-  for (j->round = 0; j->round < ROUNDS_MAX; j->round++) {
-    j->n_ops = 0;
-    enum err e = j->step(j);
-    if (e != ERR_NONE || j->n_ops == 0)
-      return e;
-    if ((e = run_round(db, j)) != ERR_NONE)
-      return e;
-  }
-  BUG("a job does not come to its end");
+bool job_advance(struct job *j) {
+  BUG_IF(j->round == ROUNDS_MAX, "a job does not come to its end");
+  j->n_ops = 0;
+  j->result = j->step(j);
+  j->ended = j->result != ERR_NONE || j->n_ops == 0;
+  return !j->ended;
 }
 
-static void rollback(struct db *db) {
-  if (!sqlite3_get_autocommit(db->handle))
-    (void)db_exec(db, "ROLLBACK");
-}
-
-// false: nothing was committed and nothing is open.
-static bool run_together(struct db *db, struct job **jobs, size_t n) {
-  if (!db_exec(db, "BEGIN IMMEDIATE"))
-    return false;
-  for (size_t i = 0; i < n; i++) {
-    struct job *j = jobs[i];
-    j->result = run_job(db, j);
-    // A refusal before the first write leaves nothing to undo.
-    if (j->result == ERR_STORE || (j->result != ERR_NONE && j->wrote)) {
-      rollback(db);
-      return false;
-    }
-  }
-  if (!db_exec(db, "COMMIT")) {
-    rollback(db);
-    return false;
-  }
-  metric_add(METRIC_COMMITS, 1);
-  metric_add(METRIC_JOBS, (int64_t)n);
-  return true;
+void job_landed(struct job *j) {
+  memcpy(j->results, j->ops, sizeof *j->ops * (size_t)j->n_ops);
+  j->round++;
 }
 
 static void tell_undone(struct job **jobs, size_t n) {
@@ -75,29 +46,124 @@ static void tell_undone(struct job **jobs, size_t n) {
       jobs[i]->undone(jobs[i]);
 }
 
-static void run_alone(struct db *db, struct job *j) {
-  j->result = ERR_NONE;
-  if (run_together(db, &j, 1))
-    return;
-  if (j->result == ERR_NONE)
-    j->result = ERR_STORE;
-  tell_undone(&j, 1);
-}
-
-void batch_run(struct db *db, struct job **jobs, size_t n) {
-  if (!run_together(db, jobs, n)) {
-    metric_add(METRIC_ROLLBACKS, 1);
-    tell_undone(jobs, n);
-    for (size_t i = 0; i < n; i++)
-      run_alone(db, jobs[i]);
-  }
+static void tell_committed(struct job **jobs, size_t n) {
+  metric_add(METRIC_COMMITS, 1);
+  metric_add(METRIC_JOBS, (int64_t)n);
   for (size_t i = 0; i < n; i++)
     if (jobs[i]->result == ERR_NONE && jobs[i]->committed)
       jobs[i]->committed(jobs[i]);
 }
 
-enum err batch_read(struct db *db, struct job *j) {
-  j->result = run_job(db, j);
-  BUG_IF(j->wrote, "a reading job has written");
-  return j->result;
+static enum outcome attempt(struct backend *b, struct job **jobs, size_t n) {
+  enum outcome o = COLLISION;
+  for (int i = 0; i < COLLISIONS_MAX && o == COLLISION; i++) {
+    o = b->calls->together(b, jobs, n);
+    if (o == COMMITTED)
+      tell_committed(jobs, n);
+    else
+      tell_undone(jobs, n);
+  }
+  for (size_t i = 0; o == OUT_OF_REACH && i < n; i++)
+    jobs[i]->result = ERR_UNAVAILABLE;
+  return o;
+}
+
+static bool has_failed(const struct job *j) {
+  return j->result != ERR_NONE && j->wrote;
+}
+
+static void run_alone(struct backend *b, struct job *j) {
+  enum outcome o = attempt(b, &j, 1);
+  for (int i = 0; i < RERUNS_MAX && o == REFUSED && has_failed(j) && j->result == ERR_CHANGED; i++)
+    o = attempt(b, &j, 1);
+  if (o == COLLISION)
+    j->result = ERR_BUSY;
+  if (o == REFUSED && j->result == ERR_NONE)
+    j->result = ERR_STORE;
+}
+
+static void run_each_alone(struct backend *b, struct job **jobs, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    run_alone(b, jobs[i]);
+}
+
+// Those that have not failed stand first; order is kept among them. Gives their number.
+static size_t set_failed_apart(struct job **jobs, size_t n) {
+  struct job *failed = NULL;
+  size_t good = 0;
+  for (size_t i = 0; i < n; i++) {
+    struct job *j = jobs[i];
+    if (has_failed(j)) {
+      j->next = failed;
+      failed = j;
+    } else {
+      jobs[good++] = j;
+    }
+  }
+  for (size_t i = n; failed; failed = failed->next)
+    jobs[--i] = failed;
+  return good;
+}
+
+static void run_together(struct backend *b, struct job **jobs, size_t n) {
+  enum outcome o = n == 1 ? REFUSED : attempt(b, jobs, n);
+  if (o == COMMITTED || o == OUT_OF_REACH)
+    return;
+  if (n > 1)
+    metric_add(METRIC_ROLLBACKS, 1);
+  size_t good = o == REFUSED && n > 1 ? set_failed_apart(jobs, n) : 0;
+  if (good > 0 && good < n) {
+    o = attempt(b, jobs, good);
+    if (o != COMMITTED && o != OUT_OF_REACH)
+      run_each_alone(b, jobs, good);
+  } else {
+    good = 0;
+  }
+  run_each_alone(b, jobs + good, n - good);
+}
+
+static int by_key(const void *a, const void *b) {
+  const struct job *x = *(struct job *const *)a, *y = *(struct job *const *)b;
+  if (x->key != y->key)
+    return x->key < y->key ? -1 : 1;
+  return (x->turn > y->turn) - (x->turn < y->turn);
+}
+
+// The first of each key goes to the front; gives their number. Behind them the rest, still in order.
+static size_t first_of_each(struct job **jobs, size_t n) {
+  struct job *rest = NULL, **last = &rest;
+  size_t first = 0;
+  uint64_t before = 0;
+  for (size_t i = 0; i < n; i++) {
+    struct job *j = jobs[i];
+    bool same = j->key && j->key == before;
+    before = j->key;
+    j->next = NULL;
+    if (same) {
+      *last = j;
+      last = &j->next;
+    } else {
+      jobs[first++] = j;
+    }
+  }
+  for (size_t i = first; rest; rest = rest->next)
+    jobs[i++] = rest;
+  return first;
+}
+
+void batch_run(struct backend *b, struct job **jobs, size_t n) {
+  if (b->calls->engine == ENGINE_SQLITE) { // a job has ended before the next begins
+    run_together(b, jobs, n);
+    return;
+  }
+  // Sorted, so that two nodes that change the same rows wait for each other in one direction only.
+  for (size_t i = 0; i < n; i++)
+    jobs[i]->turn = i;
+  qsort(jobs, n, sizeof *jobs, by_key);
+  while (n) {
+    size_t now = first_of_each(jobs, n);
+    run_together(b, jobs, now);
+    jobs += now;
+    n -= now;
+  }
 }

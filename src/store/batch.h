@@ -1,10 +1,13 @@
-// Runs jobs on a connection. Internal to store/.
+// How jobs run. Internal to store/.
 #pragma once
-#include "store/sqlite.h"
+#include "store/backend.h"
 
-// Runs the jobs in one transaction on the writing connection and sets each result; on any failure the batch
-// is rolled back and its jobs run one by one. Calls `committed` of those that succeeded, but not `done`.
-void batch_run(struct db *db, struct job **jobs, size_t n);
+// An engine runs a job so: job_begin(); while job_advance() says that statements are queued, run them and
+// call job_landed(). Whoever runs a writing statement sets `wrote`.
+void job_begin(struct job *j);
+bool job_advance(struct job *j); // false: it has ended, with j->result
+void job_landed(struct job *j);
 
-// Runs a job that only reads; each of its statements sees the newest committed state.
-enum err batch_read(struct db *db, struct job *j);
+// Runs the jobs to their ends, together where possible, and sets each result; calls `committed` and `undone`,
+// but not `done`. What failed after it wrote is taken out and runs alone. The order of `jobs` may change.
+void batch_run(struct backend *b, struct job **jobs, size_t n);

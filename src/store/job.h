@@ -67,7 +67,8 @@ struct job {
   int n_ops;
   struct op *ops[JOB_OPS_MAX];     // queued by this round
   struct op *results[JOB_OPS_MAX]; // run after the round before
-  bool wrote;
+  bool wrote, ended;
+  size_t turn; // its place among those that came together
   struct job *next;
 };
 

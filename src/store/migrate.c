@@ -9,11 +9,28 @@
 // by a migration that older code could not live with; all are expand-first so far.
 enum { OLDEST_COMPATIBLE = 1 };
 
-static int newest_version(const struct embedded *files) {
+int schema_newest(const struct embedded *files) {
   int n = 0;
   while (files[n].name)
     n++;
   return n;
+}
+
+bool schema_fits(const struct schema *s, const char *database, char *error, size_t size) {
+  if (s->oldest <= s->newest)
+    return true;
+  snprintf(error, size,
+           "the database %s has schema version %d, which needs a newer cryptopay (this one knows %d): "
+           "upgrade the program, or restore a backup made before",
+           database, s->version, s->newest);
+  return false;
+}
+
+void schema_note(char *text, size_t size, int version) {
+  snprintf(text, size,
+           "INSERT INTO meta (name, value) VALUES ('schema_version', '%d'), ('oldest_binary', '%d')"
+           " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+           version, OLDEST_COMPATIBLE);
 }
 
 static int64_t read_number(struct db *db, const char *text, int64_t otherwise) {
@@ -45,10 +62,7 @@ static bool copy_before(struct db *db, const char *path, int version, char *erro
 
 static bool apply(struct db *db, const struct embedded *files, int version, char *error, size_t size) {
   char meta[256];
-  snprintf(meta, sizeof meta,
-           "INSERT INTO meta VALUES ('schema_version', '%d'), ('oldest_binary', '%d')"
-           " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-           version, OLDEST_COMPATIBLE);
+  schema_note(meta, sizeof meta, version);
   if (db_exec_quiet(db, "BEGIN IMMEDIATE") && db_exec_quiet(db, files[version - 1].data) &&
       db_exec_quiet(db, meta) && db_exec_quiet(db, "COMMIT"))
     return true;
@@ -63,22 +77,13 @@ bool migrate(struct db *db, const char *path, const struct embedded *files, char
     snprintf(error, size, "cannot use the database %s: %s", path, db_error_text(db));
     return false;
   }
-  int newest = newest_version(files);
-  int version =
-      (int)read_number(db, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'schema_version'", 0);
-  int oldest =
-      (int)read_number(db, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'oldest_binary'", 0);
-  if (oldest > newest) {
-    snprintf(error, size,
-             "the database %s has schema version %d, which needs a newer cryptopay (this one knows %d): "
-             "upgrade the"
-             " program, or restore a backup made before",
-             path, version, newest);
+  const struct schema s = {(int)read_number(db, SCHEMA_VERSION, 0), (int)read_number(db, SCHEMA_OLDEST, 0),
+                           schema_newest(files)};
+  if (!schema_fits(&s, path, error, size))
     return false;
-  }
-  if (version > 0 && version < newest && !copy_before(db, path, version, error, size))
+  if (s.version > 0 && s.version < s.newest && !copy_before(db, path, s.version, error, size))
     return false;
-  for (int v = version + 1; v <= newest; v++)
+  for (int v = s.version + 1; v <= s.newest; v++)
     if (!apply(db, files, v, error, size))
       return false;
   return true;

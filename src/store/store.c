@@ -1,9 +1,7 @@
 #include "store/store.h"
 #include "base/bug.h"
-#include "base/log.h"
 #include "base/metrics.h"
 #include "store/batch.h"
-#include "store/migrate.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -13,22 +11,13 @@
 enum {
   BATCH_DEFAULT = 512,
   QUEUE_DEFAULT = 20000, // about a third of a second of work
-  CHECKPOINT_FRAMES =
-      40000, // p99 of a create stays at a few ms; SQLite's default of 1000 halves the throughput
   IDLE_MS = 200,
 };
 
-struct reader {
-  struct db db;
-  struct reader *next;
-};
-
 struct store {
-  struct db writer;
-  char *path, *vfs;
+  struct backend *backend;
   const struct world *world;
   int batch_max, queue_max;
-  int wal_frames; // since the last checkpoint; only the writing connection knows and uses it
 
   pthread_mutex_t lock; // guards what follows
   pthread_cond_t work;
@@ -36,66 +25,35 @@ struct store {
   _Atomic int64_t queued;         // changed under the lock, read without it too
   _Atomic bool running, stopping; // as well
   pthread_t thread;
-
-  pthread_mutex_t readers_lock;
-  struct reader *readers; // not in use now
 };
-
-static int count_frames(void *self, sqlite3 *db, const char *name, int frames) {
-  (void)db;
-  (void)name;
-  ((struct store *)self)->wal_frames = frames;
-  return SQLITE_OK;
-}
-
-// A reader that holds an old snapshot makes a checkpoint stop early; the next one goes on from there.
-static void checkpoint(struct store *s) {
-  int rc = sqlite3_wal_checkpoint_v2(s->writer.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-  if (rc != SQLITE_OK && rc != SQLITE_BUSY)
-    LOG(ERROR, "checkpoint failed", LOG_C("error", db_error_text(&s->writer)));
-  s->wal_frames = 0;
-}
 
 struct store *store_open(const struct store_options *o, char *error, size_t error_size) {
   struct store *s = calloc(1, sizeof *s);
   BUG_IF(!s, "out of memory");
-  s->path = strdup(o->database);
-  s->vfs = o->vfs ? strdup(o->vfs) : NULL;
   s->world = o->world;
   s->batch_max = o->batch_max ? o->batch_max : BATCH_DEFAULT;
   s->queue_max = o->queue_max ? o->queue_max : QUEUE_DEFAULT;
   s->last = &s->first;
   pthread_mutex_init(&s->lock, NULL);
-  pthread_mutex_init(&s->readers_lock, NULL);
   pthread_condattr_t attr;
   pthread_condattr_init(&attr);
   pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
   pthread_cond_init(&s->work, &attr);
   pthread_condattr_destroy(&attr);
-  if (!db_open(&s->writer, o->database, o->vfs, true)) {
-    snprintf(error, error_size, "cannot open the database %s: %s", o->database, db_error_text(&s->writer));
-  } else if (migrate(&s->writer, o->database, sql_files, error, error_size)) {
-    sqlite3_wal_hook(s->writer.handle, count_frames, s);
+  s->backend =
+      store_is_url(o->database) ? pg_backend(o, error, error_size) : sqlite_backend(o, error, error_size);
+  if (s->backend)
     return s;
-  }
   store_close(s);
   return NULL;
 }
 
 void store_close(struct store *s) {
   BUG_IF(s->running, "the writer still runs");
-  while (s->readers) {
-    struct reader *r = s->readers;
-    s->readers = r->next;
-    db_close(&r->db);
-    free(r);
-  }
-  db_close(&s->writer);
+  if (s->backend)
+    s->backend->calls->close(s->backend);
   pthread_cond_destroy(&s->work);
   pthread_mutex_destroy(&s->lock);
-  pthread_mutex_destroy(&s->readers_lock);
-  free(s->path);
-  free(s->vfs);
   free(s);
 }
 
@@ -149,7 +107,7 @@ static bool wait_for_work(struct store *s) {
 
 static void run_all(struct store *s, struct job **jobs, size_t n) {
   int64_t start_us = world_mono(s->world);
-  batch_run(&s->writer, jobs, n);
+  batch_run(s->backend, jobs, n);
   metric_observe_us(METRIC_BATCH_SECONDS, world_mono(s->world) - start_us);
   for (size_t i = 0; i < n; i++)
     if (jobs[i]->done)
@@ -167,8 +125,7 @@ static void *writer_main(void *self) {
     pthread_mutex_unlock(&s->lock);
     if (n)
       run_all(s, jobs, n);
-    if (s->wal_frames > (busy ? CHECKPOINT_FRAMES : 0))
-      checkpoint(s);
+    s->backend->calls->rest(s->backend, !busy);
     pthread_mutex_lock(&s->lock);
   }
   s->running = false;
@@ -178,7 +135,10 @@ static void *writer_main(void *self) {
 }
 
 bool store_writer_start(struct store *s) {
+  const struct backend_calls *calls = s->backend->calls;
   s->stopping = false;
+  if (calls->start && !calls->start(s->backend))
+    return false;
   s->running = true;
   if (pthread_create(&s->thread, NULL, writer_main, s) != 0)
     s->running = false;
@@ -193,6 +153,8 @@ void store_writer_stop(struct store *s) {
   pthread_mutex_unlock(&s->lock);
   if (running)
     pthread_join(s->thread, NULL);
+  if (s->backend->calls->stop)
+    s->backend->calls->stop(s->backend);
 }
 
 struct waiting {
@@ -212,7 +174,7 @@ static void wake_caller(struct job *j) {
 void store_call_all(struct store *s, struct job **jobs, size_t n) {
   struct waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, n};
   if (!s->running) {
-    batch_run(&s->writer, jobs, n);
+    batch_run(s->backend, jobs, n);
     return;
   }
   for (size_t i = 0; i < n; i++) {
@@ -244,58 +206,8 @@ size_t store_run_queued(struct store *s, size_t max) {
   pthread_mutex_unlock(&s->lock);
   if (n)
     run_all(s, jobs, n);
-  if (s->wal_frames > CHECKPOINT_FRAMES)
-    checkpoint(s);
+  s->backend->calls->rest(s->backend, false);
   return n;
-}
-
-static struct reader *reader_take(struct store *s) {
-  pthread_mutex_lock(&s->readers_lock);
-  struct reader *r = s->readers;
-  if (r)
-    s->readers = r->next;
-  pthread_mutex_unlock(&s->readers_lock);
-  if (r)
-    return r;
-  r = calloc(1, sizeof *r);
-  BUG_IF(!r, "out of memory");
-  if (db_open(&r->db, s->path, s->vfs, false))
-    return r;
-  LOG(ERROR, "cannot open a reading connection", LOG_C("error", db_error_text(&r->db)));
-  db_close(&r->db);
-  free(r);
-  return NULL;
-}
-
-static void reader_give(struct store *s, struct reader *r) {
-  pthread_mutex_lock(&s->readers_lock);
-  r->next = s->readers;
-  s->readers = r;
-  pthread_mutex_unlock(&s->readers_lock);
-}
-
-enum err store_read(struct store *s, struct job *j) {
-  struct reader *r = reader_take(s);
-  if (!r)
-    return j->result = ERR_STORE;
-  enum err e = batch_read(&r->db, j);
-  reader_give(s, r);
-  return e;
-}
-
-enum err store_backup(struct store *s, const char *path, char *error, size_t error_size) {
-  struct reader *r = reader_take(s);
-  char *text = sqlite3_mprintf("VACUUM INTO '%q'", path);
-  bool ok = r && text && db_exec_quiet(&r->db, "PRAGMA query_only=0") && db_exec_quiet(&r->db, text);
-  if (!ok)
-    snprintf(error, error_size, "cannot write the copy %s: %s", path,
-             r ? db_error_text(&r->db) : "no connection");
-  sqlite3_free(text);
-  if (r) {
-    (void)db_exec_quiet(&r->db, "PRAGMA query_only=1");
-    reader_give(s, r);
-  }
-  return ok ? ERR_NONE : ERR_STORE;
 }
 
 bool store_is_url(const char *database) {
@@ -304,8 +216,7 @@ bool store_is_url(const char *database) {
 }
 
 enum engine store_engine(const struct store *s) {
-  (void)s;
-  return ENGINE_SQLITE;
+  return s->backend->calls->engine;
 }
 
 bool store_shared(const struct store *s) {
@@ -313,11 +224,17 @@ bool store_shared(const struct store *s) {
 }
 
 bool store_reachable(const struct store *s) {
-  (void)s;
-  return true;
+  return s->backend->calls->reachable(s->backend);
 }
 
 bool store_read_start(struct store *s, struct job *j) {
-  (void)store_read(s, j);
-  return true;
+  return s->backend->calls->read_start(s->backend, j);
+}
+
+enum err store_read(struct store *s, struct job *j) {
+  return s->backend->calls->read(s->backend, j);
+}
+
+enum err store_backup(struct store *s, const char *path, char *error, size_t error_size) {
+  return s->backend->calls->backup(s->backend, path, error, error_size);
 }

@@ -9,135 +9,196 @@ enum {
   COUNTED_MAX = 20000 // reservations counted when an amount is asked for the first time
 };
 
-enum stage { START, SOURCE, DERIVED, POOL, COUNTED, LOOKED };
+enum stage { START, SOURCE, INDEX, DERIVED, POOL, COUNTED, CLAIMED, LOOKED };
 
-static enum err derive_next(struct allocation *al, struct job *j, const struct project *project) {
+static enum err ask_source(struct allocation *al, struct job *j) {
+  al->stage = SOURCE;
+  JOB_OP(j, Q_XPUB_ACTIVE, v_int(al->project->id));
+  return ERR_NONE;
+}
+
+// ---- from an xpub ----------------------------------------------------------------------------------------
+
+// The counter goes up in one statement that keeps its row until the commit: no index is given twice,
+// whichever node asks, and a rollback gives it back.
+static enum err take_index(struct allocation *al, struct job *j) {
+  al->stage = INDEX;
+  JOB_OP(j, Q_XPUB_TAKE, v_int(al->xpub_row));
+  return ERR_NONE;
+}
+
+static enum err derive(struct allocation *al, struct job *j) {
   struct tron_address address;
   char text[ADDRESS_TEXT_N + 1];
-  // An index without a key is skipped, as BIP-32 says.
-  while (al->xpub_index < BIP32_INDEX_END && !bip32_address(al->xpub, (uint32_t)al->xpub_index, &address))
-    al->xpub_index++;
-  if (al->xpub_index >= BIP32_INDEX_END)
+  if (job_rows(j, 0)->n == 0) // another xpub has taken its place meanwhile
+    return ask_source(al, j);
+  int64_t index = rows_at(job_rows(j, 0), 0)[0].i - 1;
+  if (index >= BIP32_INDEX_END)
     return ERR_NO_ADDRESS_FREE;
+  const struct xpub *xpub = pools_xpub(al->env->pools, al->xpub_row, al->xpub);
+  if (!bip32_address(xpub, (uint32_t)index, &address)) // an index without a key is skipped, says BIP-32
+    return take_index(al, j);
   address_format(&address, text);
-  al->candidate = str_copy(j->arena, str_of(text));
-  JOB_OP(j, Q_ADDRESS_ADD, v_int(project->id), v_text(al->candidate), v_int(al->xpub_row),
-         v_int(al->xpub_index));
+  al->address = str_copy(j->arena, str_of(text));
   al->stage = DERIVED;
-  return ERR_NONE;
-}
-
-static enum err look(struct allocation *al, struct job *j, struct env *env, const struct project *project,
-                     struct usdt amount) {
-  al->n_slots = 0;
-  al->slots = ARENA_ARRAY(j->arena, struct slot, LOOK_AT_ONCE);
-  // The first hint is nearly always right; only a wrong one makes us look at several.
-  int wanted = al->looked ? LOOK_AT_ONCE : 1;
-  while (al->n_slots < wanted) {
-    struct slot *s = &al->slots[al->n_slots];
-    if (pools_next(env->pools, project, amount, s)) {
-      al->n_slots++;
-      JOB_OP(j, Q_RESERVATION_AT, v_int(s->address_id), v_int(s->pay_amount.micro));
-    } else if (!pools_rewind(env->pools, project, amount)) {
-      break;
-    }
-  }
-  al->looked += al->n_slots;
-  al->stage = LOOKED;
-  return al->n_slots ? ERR_NONE : ERR_NO_ADDRESS_FREE;
-}
-
-// An amount without a hint yet (after a start, say): count what is reserved, so that the walk begins where it
-// is likely free.
-static enum err begin(struct allocation *al, struct job *j, struct env *env, const struct project *project,
-                      struct usdt amount) {
-  struct usdt most;
-  if (!pools_cold(env->pools, project->id, amount))
-    return look(al, j, env, project, amount);
-  if (!usdt_add(amount, project->surcharge_cap, &most))
-    return ERR_AMOUNT_MAX;
-  al->stage = COUNTED;
-  JOB_OP(j, Q_POOL_RESERVED, v_int(project->id), v_int(amount.micro), v_int(most.micro), v_int(COUNTED_MAX));
-  return ERR_NONE;
-}
-
-static enum err source(struct allocation *al, struct job *j, struct env *env, const struct project *project,
-                       struct usdt amount) {
-  const struct rows *xpub = job_rows(j, 0);
-  if (xpub->n == 1) {
-    const struct val *v = rows_at(xpub, 0);
-    al->xpub_row = v[0].i;
-    al->xpub_index = v[3].i;
-    al->xpub = pools_xpub(env->pools, al->xpub_row, v[1].s);
-    return derive_next(al, j, project);
-  }
-  if (pools_known(env->pools, project->id))
-    return begin(al, j, env, project, amount);
-  al->stage = POOL;
-  JOB_OP(j, Q_ADDRESS_POOL, v_int(project->id), v_int(POOL_ADDRESSES_MAX));
+  JOB_OP(j, Q_ADDRESS_ADD, v_int(al->project->id), v_text(al->address), v_int(al->xpub_row), v_int(index));
   return ERR_NONE;
 }
 
 // An address that somebody has claimed already is skipped; it is never given to a second order either way.
-static enum err derived(struct allocation *al, struct job *j, const struct project *project,
-                        struct usdt amount) {
+static enum err derived(struct allocation *al, struct job *j) {
   const struct rows *added = job_rows(j, 0);
-  if (added->n == 0) {
-    al->xpub_index++;
-    return derive_next(al, j, project);
-  }
+  if (added->n == 0)
+    return take_index(al, j);
   al->address_id = rows_at(added, 0)[0].i;
-  al->address = al->candidate;
-  al->pay_amount = amount;
-  al->derived = al->finished = true;
-  JOB_OP(j, Q_XPUB_ADVANCE, v_int(al->xpub_row), v_int(al->xpub_index + 1));
+  al->pay_amount = al->amount;
+  al->finished = true;
   return ERR_NONE;
 }
 
-static enum err looked(struct allocation *al, struct job *j, struct env *env, const struct project *project,
-                       struct usdt amount) {
+// ---- from a list -----------------------------------------------------------------------------------------
+
+static enum err read_pool(struct allocation *al, struct job *j) {
+  al->stage = POOL;
+  JOB_OP(j, Q_ADDRESS_POOL, v_int(al->project->id), v_int(POOL_ADDRESSES_MAX));
+  return ERR_NONE;
+}
+
+// The next candidates, at most `wanted`, into al->slots.
+static void propose(struct allocation *al, struct job *j, int wanted) {
+  struct pools *pools = al->env->pools;
+  al->n_slots = 0;
+  if (!al->slots)
+    al->slots = ARENA_ARRAY(j->arena, struct slot, LOOK_AT_ONCE);
+  while (al->n_slots < wanted) {
+    struct slot *s = &al->slots[al->n_slots];
+    if (pools_next(pools, al->project, al->amount, s)) {
+      s->address = str_copy(j->arena, s->address); // the pool may be forgotten before the next round
+      al->n_slots++;
+    } else if (!pools_rewind(pools, al->project, al->amount)) {
+      break;
+    }
+  }
+  al->looked += al->n_slots;
+}
+
+static enum err claim(struct allocation *al, struct job *j, const struct slot *s) {
+  al->address_id = s->address_id;
+  al->address = s->address;
+  al->pay_amount = s->pay_amount;
+  al->stage = CLAIMED;
+  JOB_OP(j, Q_RESERVATION_CLAIM, v_int(s->address_id), v_int(s->pay_amount.micro), v_int(al->project->id));
+  return ERR_NONE;
+}
+
+// A hint that was right nearly always is again: its next candidate is claimed unseen. Otherwise several are
+// looked at in one round, which only reads: a refusal leaves nothing to undo.
+static enum err try_next(struct allocation *al, struct job *j) {
+  struct pools *pools = al->env->pools;
+  if (!pools_known(pools, al->project->id))
+    return read_pool(al, j);
+  if (al->looked >= LOOKED_MAX)
+    return ERR_BUSY;
+  propose(al, j, pools_sure(pools, al->project->id, al->amount) ? 1 : LOOK_AT_ONCE);
+  if (al->n_slots == 0)
+    return ERR_NO_ADDRESS_FREE;
+  if (pools_sure(pools, al->project->id, al->amount)) // still: it has not begun anew
+    return claim(al, j, &al->slots[0]);
+  for (int i = 0; i < al->n_slots; i++)
+    JOB_OP(j, Q_RESERVATION_AT, v_int(al->slots[i].address_id), v_int(al->slots[i].pay_amount.micro));
+  al->stage = LOOKED;
+  return ERR_NONE;
+}
+
+static enum err looked(struct allocation *al, struct job *j) {
+  const struct slot *free = NULL;
   for (int i = 0; i < al->n_slots; i++) {
     const struct slot *s = &al->slots[i];
     if (job_rows(j, i)->n)
       continue;
-    if (al->finished) { // not needed now, free for the next
-      pools_released(env->pools, project, s->address_id, s->pay_amount);
-      continue;
-    }
-    al->address_id = s->address_id;
-    al->address = str_copy(j->arena, s->address);
-    al->pay_amount = s->pay_amount;
-    al->finished = true;
+    if (free) // not needed now, there for the next
+      pools_released(al->env->pools, al->project, s->address_id, s->pay_amount);
+    else
+      free = s;
   }
-  if (al->finished) {
-    pools_found(env->pools, project, amount);
-    return ERR_NONE;
-  }
-  return al->looked < LOOKED_MAX ? look(al, j, env, project, amount) : ERR_BUSY;
+  return free ? claim(al, j, free) : try_next(al, j);
 }
 
-enum err allocation_step(struct allocation *al, struct job *j, struct env *env, const struct project *project,
-                         struct usdt amount) {
+static enum err claimed(struct allocation *al, struct job *j) {
+  if (job_rows(j, 0)->n == 0) {
+    pools_missed(al->env->pools, al->project->id, al->amount);
+    return try_next(al, j);
+  }
+  pools_found(al->env->pools, al->project->id, al->amount);
+  al->finished = true;
+  return ERR_NONE;
+}
+
+// An amount without a hint yet (after a start, say): count what is reserved, so that the walk begins where it
+// is likely free.
+static enum err begin(struct allocation *al, struct job *j) {
+  struct usdt most;
+  if (!pools_cold(al->env->pools, al->project->id, al->amount))
+    return try_next(al, j);
+  if (!usdt_add(al->amount, al->project->surcharge_cap, &most))
+    return ERR_AMOUNT_MAX;
+  al->stage = COUNTED;
+  JOB_OP(j, Q_POOL_RESERVED, v_int(al->project->id), v_int(al->amount.micro), v_int(most.micro),
+         v_int(COUNTED_MAX));
+  return ERR_NONE;
+}
+
+static enum err pool_read(struct allocation *al, struct job *j) {
+  struct pools *pools = al->env->pools;
+  if (job_rows(j, 0)->n == 0) // not remembered: the next one must hear the same
+    return ERR_NO_ADDRESSES;
+  if (!pools_known(pools, al->project->id)) // another job of this round may have been faster
+    pools_load(pools, al->project->id, job_rows(j, 0));
+  return begin(al, j);
+}
+
+static enum err counted(struct allocation *al, struct job *j) {
+  struct pools *pools = al->env->pools;
+  if (!pools_known(pools, al->project->id))
+    return read_pool(al, j);
+  if (pools_cold(pools, al->project->id, al->amount)) // as above
+    pools_begin(pools, al->project->id, al->amount, rows_at(job_rows(j, 0), 0)[0].i);
+  return try_next(al, j);
+}
+
+static enum err source(struct allocation *al, struct job *j) {
+  const struct rows *xpub = job_rows(j, 0);
+  if (xpub->n == 0) {
+    al->xpub_row = 0;
+    return pools_known(al->env->pools, al->project->id) ? begin(al, j) : read_pool(al, j);
+  }
+  const struct val *v = rows_at(xpub, 0);
+  if (v[3].i >= BIP32_INDEX_END)
+    return ERR_NO_ADDRESS_FREE;
+  al->xpub_row = v[0].i;
+  al->xpub = v[1].s;
+  return take_index(al, j);
+}
+
+enum err allocation_step(struct allocation *al, struct job *j) {
   al->finished = false;
   switch ((enum stage)al->stage) {
   case START:
-    al->stage = SOURCE;
-    JOB_OP(j, Q_XPUB_ACTIVE, v_int(project->id));
-    return ERR_NONE;
+    return ask_source(al, j);
   case SOURCE:
-    return source(al, j, env, project, amount);
+    return source(al, j);
+  case INDEX:
+    return derive(al, j);
   case DERIVED:
-    return derived(al, j, project, amount);
+    return derived(al, j);
   case POOL:
-    if (job_rows(j, 0)->n == 0) // not remembered: the next one must hear the same
-      return ERR_NO_ADDRESSES;
-    pools_load(env->pools, project->id, job_rows(j, 0));
-    return begin(al, j, env, project, amount);
+    return pool_read(al, j);
   case COUNTED:
-    pools_begin(env->pools, project->id, amount, rows_at(job_rows(j, 0), 0)[0].i);
-    return look(al, j, env, project, amount);
+    return counted(al, j);
+  case CLAIMED:
+    return claimed(al, j);
   case LOOKED:
-    return looked(al, j, env, project, amount);
+    return looked(al, j);
   }
   BUG("unknown stage");
 }

@@ -83,14 +83,13 @@ static void fill(struct flow_create *f) {
 }
 
 static void add_payment(struct flow_create *f) {
-  f->added = f->job.n_ops;
   f->stage = LINK;
   job_add_payment(&f->job, &f->payment);
 }
 
 static enum err allocate(struct flow_create *f) {
   struct allocation *al = f->allocation;
-  enum err e = allocation_step(al, &f->job, f->env, f->project, f->request.amount);
+  enum err e = allocation_step(al, &f->job);
   if (e != ERR_NONE || !al->finished)
     return e;
   f->payment.address_id = al->address_id;
@@ -105,6 +104,7 @@ static enum err start_new(struct flow_create *f, bool takes_over) {
   f->takes_over = takes_over;
   if (!takes_over && !f->is_test) {
     f->allocation = ARENA_NEW(f->job.arena, struct allocation);
+    *f->allocation = (struct allocation){.env = f->env, .project = f->project, .amount = f->request.amount};
     f->stage = ALLOCATE;
     return allocate(f);
   }
@@ -145,22 +145,22 @@ static void close_old(struct flow_create *f) {
   change_queue(&f->job, &f->old, f->project, &fx, f->now_us);
 }
 
+// Nobody else knows a derived address yet; an address and amount of a list have been claimed.
 static void reserve(struct flow_create *f) {
   const struct payment *p = &f->payment;
   if (f->takes_over)
     JOB_OP(&f->job, Q_RESERVATION_MOVE, v_int(p->address_id), v_int(p->pay_amount.micro), v_int(p->row),
            v_int(f->old.row));
   else
-    JOB_OP(&f->job, Q_RESERVATION_ADD, v_int(p->address_id), v_int(p->pay_amount.micro), v_int(p->row));
+    JOB_OP(&f->job, f->allocation->xpub_row ? Q_RESERVATION_ADD : Q_RESERVATION_BIND, v_int(p->address_id),
+           v_int(p->pay_amount.micro), v_int(p->row));
 }
 
 // The statements that need the new row's number; those that must give a row stand first.
 static enum err link_rows(struct flow_create *f) {
   struct job *j = &f->job;
   struct payment *p = &f->payment;
-  if (f->allocation && f->allocation->derived && job_rows(j, 0)->n == 0)
-    return ERR_CHANGED;
-  p->row = rows_at(job_rows(j, f->added), 0)[0].i;
+  p->row = rows_at(job_rows(j, 0), 0)[0].i;
   p->id = payment_id_from_row(&f->env->id_key, p->row);
   make_answer(f);
   if (f->old.row)
@@ -179,8 +179,8 @@ static enum err link_rows(struct flow_create *f) {
   return ERR_NONE;
 }
 
-// Each compare-and-swap must have hit: somebody else may have been faster (not on SQLite, where one thread
-// writes).
+// Each compare-and-swap must have hit. Another node may have been faster with the same order, key or old
+// payment: run again, the job finds what it has made.
 static enum err check(struct flow_create *f) {
   int must = 1 + !f->payment.is_test + (f->idempotency_key.p != NULL) + (f->old.row != 0);
   for (int i = 0; i < must; i++)

@@ -48,7 +48,6 @@ struct flow_create {
   struct str test_address;
   bool takes_over;
   int stage;
-  int added; // index of the statement that gives the new row's number
   struct allocation *allocation;
 };
 // Beyond the errors of the job's step: ERR_BUSY, ERR_STOPPING, and `done` is not called then.

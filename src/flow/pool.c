@@ -2,6 +2,7 @@
 #include "base/bug.h"
 #include "core/reservation.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ enum {
   ADDRESS_TEXT_MAX = 40, // 34 and a NUL
   FEW_RESERVED = 2048,   // so many are walked through again after a start
   XPUBS_MAX = 64,
+  HINT_TICKS = 30, // so old a hint begins anew: other nodes release pairs too
 };
 
 // A released pair that a hint can offer again: smallest slot first, among equals the one released first.
@@ -25,8 +27,10 @@ struct hint {
   int64_t at;   // slot * addresses + index: everything before it has been offered
   int64_t jump; // after the plain amounts the walk goes on here: as many pairs are reserved (0: no jump)
   int64_t turns;
+  uint64_t begun, looked; // ticks: of the walk's beginning, of the last time that it was begun anew
   struct freed *heap;
   int n_freed;
+  bool sure;    // the last candidate was free
   bool rewound; // the walk has begun anew since something was found or released
   bool full;    // it has come to the end since: all are taken
 };
@@ -43,6 +47,8 @@ struct pool {
 struct pools {
   struct pool *list;
   int n;
+  _Atomic uint64_t ticks, changes; // from any thread
+  uint64_t followed;               // of the changes
   struct {
     int64_t row;
     struct xpub key;
@@ -82,16 +88,28 @@ static struct pool *find(const struct pools *p, int64_t project_id) {
   return NULL;
 }
 
-bool pools_known(const struct pools *p, int64_t project_id) {
-  return find(p, project_id) != NULL;
-}
-
 void pools_forget(struct pools *p, int64_t project_id) {
   struct pool *pool = find(p, project_id);
   if (!pool)
     return;
   pool_clear(pool);
   *pool = p->list[--p->n];
+}
+
+bool pools_known(struct pools *p, int64_t project_id) {
+  uint64_t changes = atomic_load(&p->changes);
+  while (p->followed != changes && p->n)
+    pools_forget(p, p->list[0].project_id);
+  p->followed = changes;
+  return find(p, project_id) != NULL;
+}
+
+void pools_changed(struct pools *p) {
+  atomic_fetch_add(&p->changes, 1);
+}
+
+void pools_tick(struct pools *p) {
+  atomic_fetch_add(&p->ticks, 1);
 }
 
 static void *grown(void *array, size_t n, size_t size) {
@@ -117,10 +135,17 @@ void pools_load(struct pools *p, int64_t project_id, const struct rows *addresse
   }
 }
 
-static struct hint *hint_of(struct pool *pool, struct usdt amount) {
-  for (int i = 0; i < pool->n_hints; i++)
+static struct hint *known_hint(const struct pool *pool, struct usdt amount) {
+  for (int i = 0; pool && i < pool->n_hints; i++)
     if (pool->hints[i].amount == amount.micro)
       return &pool->hints[i];
+  return NULL;
+}
+
+static struct hint *hint_of(struct pool *pool, struct usdt amount) {
+  struct hint *known = known_hint(pool, amount);
+  if (known)
+    return known;
   if (pool->n_hints == HINTS_MAX) {
     hint_clear(&pool->hints[0]);
     memmove(pool->hints, pool->hints + 1, sizeof *pool->hints * (HINTS_MAX - 1));
@@ -133,17 +158,24 @@ static struct hint *hint_of(struct pool *pool, struct usdt amount) {
 }
 
 bool pools_cold(const struct pools *p, int64_t project_id, struct usdt amount) {
-  const struct pool *pool = find(p, project_id);
-  for (int i = 0; pool && i < pool->n_hints; i++)
-    if (pool->hints[i].amount == amount.micro)
-      return false;
-  return pool != NULL;
+  const struct hint *h = known_hint(find(p, project_id), amount);
+  return !h || atomic_load(&p->ticks) - h->begun > HINT_TICKS;
+}
+
+bool pools_sure(const struct pools *p, int64_t project_id, struct usdt amount) {
+  const struct hint *h = known_hint(find(p, project_id), amount);
+  return h && h->sure;
 }
 
 void pools_begin(struct pools *p, int64_t project_id, struct usdt amount, int64_t reserved) {
   struct pool *pool = find(p, project_id);
-  if (pool)
-    hint_of(pool, amount)->jump = reserved < FEW_RESERVED ? 0 : reserved;
+  if (!pool)
+    return;
+  struct hint *h = hint_of(pool, amount);
+  *h = (struct hint){.amount = h->amount,
+                     .jump = reserved < FEW_RESERVED ? 0 : reserved,
+                     .begun = atomic_load(&p->ticks),
+                     .heap = h->heap};
 }
 
 const struct xpub *pools_xpub(struct pools *p, int64_t row, struct str text) {
@@ -210,7 +242,11 @@ bool pools_rewind(struct pools *p, const struct project *project, struct usdt am
   if (!pool || pool->n == 0)
     return false;
   struct hint *h = hint_of(pool, amount);
-  h->full = h->full || h->rewound;
+  uint64_t tick = atomic_load(&p->ticks);
+  bool later = h->full && h->looked != tick; // another node may have released something
+  h->full = !later && (h->full || h->rewound);
+  h->looked = tick;
+  h->sure = false;
   if (h->full)
     return false;
   h->at = h->jump = 0;
@@ -218,10 +254,18 @@ bool pools_rewind(struct pools *p, const struct project *project, struct usdt am
   return h->rewound = true;
 }
 
-void pools_found(struct pools *p, const struct project *project, struct usdt amount) {
-  struct pool *pool = find(p, project->id);
-  if (pool)
-    hint_of(pool, amount)->rewound = false;
+void pools_found(struct pools *p, int64_t project_id, struct usdt amount) {
+  struct hint *h = known_hint(find(p, project_id), amount);
+  if (h) {
+    h->rewound = false;
+    h->sure = true;
+  }
+}
+
+void pools_missed(struct pools *p, int64_t project_id, struct usdt amount) {
+  struct hint *h = known_hint(find(p, project_id), amount);
+  if (h)
+    h->sure = false;
 }
 
 static void offer_again(struct pool *pool, struct hint *h, int64_t slot, int index) {

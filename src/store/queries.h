@@ -145,10 +145,27 @@
     " ON CONFLICT (xpub) DO NOTHING RETURNING id")                                                           \
   X(Q_XPUB_ACTIVATE, "UPDATE xpubs SET active = 1, custody = $2 WHERE id = $1")                              \
   X(Q_XPUB_DEACTIVATE, "UPDATE xpubs SET active = 0 WHERE project_id = $1 AND active = 1")                   \
-  X(Q_XPUB_ADVANCE, "UPDATE xpubs SET next_index = $2 WHERE id = $1 AND next_index < $2 RETURNING 1")        \
+  X(Q_XPUB_TAKE,                                                                                             \
+    "UPDATE xpubs SET next_index = next_index + 1 WHERE id = $1 AND active = 1 RETURNING next_index")        \
   X(Q_XPUB_SKIP, "UPDATE xpubs SET next_index = next_index + $1")                                            \
   X(Q_XPUB_HIGHEST, "SELECT COALESCE(MAX(next_index), 0) FROM xpubs")                                        \
   /* reservations */                                                                                         \
+  /* A candidate that hints in memory gave is free, and its address still in the project's list: it is this  \
+     job's until the commit. In SQLite, where one job runs at a time, it is enough to look; in PostgreSQL    \
+     the row is put there, the address cannot be released meanwhile, and a pair that another node is just            \
+     claiming is passed by: waiting for it would let two nodes wait for each other. */                       \
+  Y(Q_RESERVATION_CLAIM,                                                                                     \
+    "SELECT 1 FROM addresses WHERE id = $1 AND project_id = $3 AND removed = 0"                              \
+    " AND NOT EXISTS (SELECT 1 FROM reservations WHERE address_id = $1 AND pay_amount = $2)",                \
+    "INSERT INTO reservations (address_id, pay_amount, payment_id) SELECT id, $2, 0 FROM addresses"          \
+    " WHERE id = $1 AND project_id = $3 AND removed = 0"                                                     \
+    " AND pg_try_advisory_xact_lock(hashint8extended($2, $1)) FOR KEY SHARE"                                 \
+    " ON CONFLICT (address_id, pay_amount) DO NOTHING RETURNING 1")                                          \
+  Y(Q_RESERVATION_BIND,                                                                                      \
+    "INSERT INTO reservations (address_id, pay_amount, payment_id) VALUES ($1, $2, $3)"                      \
+    " ON CONFLICT (address_id, pay_amount) DO NOTHING RETURNING 1",                                          \
+    "UPDATE reservations SET payment_id = $3 WHERE address_id = $1 AND pay_amount = $2 AND payment_id = 0"   \
+    " RETURNING 1")                                                                                          \
   X(Q_RESERVATION_ADD, "INSERT INTO reservations (address_id, pay_amount, payment_id) VALUES ($1, $2, $3)"   \
                        " ON CONFLICT (address_id, pay_amount) DO NOTHING RETURNING 1")                       \
   X(Q_RESERVATION_MOVE,                                                                                      \

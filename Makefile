@@ -74,15 +74,16 @@ $(B)/gen/web.c: $(B)/tools/template $(WEB)
 
 $(B)/gen/web.h: $(B)/gen/web.c ;
 
-# Unit tests: test/unit/core_*.c may link only base, wire and core. A test that includes test/support/postgres.h needs a
-# PostgreSQL server.
+# Unit tests: test/unit/core_*.c may link only base, wire and core. What includes test/support/database.h (or gateway.h) runs
+# on both engines; what includes test/support/postgres.h, on PostgreSQL only.
 UNIT := $(patsubst test/unit/%.c,$(B)/test/%,$(wildcard test/unit/*.c))
 ON_POSTGRES := $(patsubst test/unit/%.c,$(B)/test/%,$(shell grep -l 'support/postgres.h"' test/unit/*.c))
+ON_BOTH := $(patsubst test/unit/%.c,$(B)/test/%,$(shell grep -lE 'support/(database|gateway).h"' test/unit/*.c))
 FUZZ := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 .PHONY: unit
 unit: $(UNIT) $(FUZZ:%=$(B)/replay/%) ## unit tests, on both engines, and all that fuzzing has found so far
 	@set -e; for t in $(filter-out $(ON_POSTGRES),$(UNIT)); do echo "== $$t"; $(RUNNER) $$t; done
-	@test/postgres run sh -ec 'for t in $(ON_POSTGRES); do echo "== $$t on PostgreSQL"; $(RUNNER) $$t; done'
+	@test/postgres run sh -ec 'for t in $(sort $(ON_BOTH) $(ON_POSTGRES)); do echo "== $$t on PostgreSQL"; $(RUNNER) $$t; done'
 	@set -e; for t in $(FUZZ); do echo "== replay $$t"; $(RUNNER) $(B)/replay/$$t test/fuzz/corpus/$$t/* 2>$(B)/replay/$$t.log || { tail -n 30 $(B)/replay/$$t.log; exit 1; }; done
 
 $(B)/test/core_%: test/unit/core_%.c $(B)/libcore.a

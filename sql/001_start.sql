@@ -45,7 +45,7 @@ CREATE TABLE credentials (
   expires_us INTEGER,
   used_us INTEGER
 ) STRICT;
-CREATE INDEX credentials_project ON credentials (project_id, mode);
+CREATE INDEX credentials_project ON credentials (project_id, mode, id);
 
 CREATE TABLE payments (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -108,7 +108,7 @@ CREATE TABLE addresses (
   removed INTEGER NOT NULL,
   released_us INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX addresses_pool ON addresses (project_id, released_us) WHERE xpub_id IS NULL AND removed = 0;
+CREATE INDEX addresses_pool ON addresses (project_id, released_us, id) WHERE xpub_id IS NULL AND removed = 0;
 
 -- What a transfer can still be matched to. This table is the only thing that the matcher asks.
 CREATE TABLE reservations (
@@ -138,7 +138,7 @@ CREATE TABLE events (
   kind TEXT NOT NULL,
   detail TEXT
 ) STRICT;
-CREATE INDEX events_payment ON events (payment_id);
+CREATE INDEX events_payment ON events (payment_id, id);
 
 -- The outbox: written in the transaction of the change that it reports.
 CREATE TABLE deliveries (

@@ -26,6 +26,7 @@
     "Age of the oldest pending delivery.")                                                                   \
   X(METRIC_WEBHOOK_SECONDS, histogram, "webhook_attempt_duration_seconds", "", "How long an attempt took.")  \
   X(METRIC_JOBS, counter, "store_jobs_total", "", "Jobs run by the writer.")                                 \
+  X(METRIC_STATEMENTS, counter, "store_statements_total", "", "Statements of jobs that write or read.")      \
   X(METRIC_COMMITS, counter, "store_commits_total", "", "Transactions committed by the writer.")             \
   X(METRIC_ROLLBACKS, counter, "store_rollbacks_total", "", "Batches rolled back and run one by one.")       \
   X(METRIC_JOBS_WAITING, gauge, "store_jobs_waiting", "", "Jobs in the writer's queue.")                     \

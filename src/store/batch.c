@@ -38,6 +38,7 @@ bool job_advance(struct job *j) {
 void job_landed(struct job *j) {
   memcpy(j->results, j->ops, sizeof *j->ops * (size_t)j->n_ops);
   j->round++;
+  metric_add(METRIC_STATEMENTS, j->n_ops);
 }
 
 static void tell_undone(struct job **jobs, size_t n) {

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, writeFileSync, mkdirSync, cpSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  SCRATCH, TOOLS, XPUB, address, cli, freePort, freshDirectory, holdWaiting, load, makeProject, number, projectOf, residentMiB,
-  sleep, start, startGateway, startNginx,
+  SCRATCH, TOOLS, XPUB, address, cli, counter, freePort, freshDirectory, holdWaiting, load, makeProject, number, postgres, projectOf,
+  residentMiB, sleep, start, startGateway, startNginx,
 } from './lib.mjs';
 
 const MANY = 10000000; // stored payments of the large database
@@ -315,4 +315,66 @@ async function disk({ interleave, rows, median }) {
   rows.push({ name: 'SQLite alone, 64 rows a commit', value: median(s.many), unit: '/s' });
 }
 
-export const groups = { disk, creates, latency, live, status, webhooks, waiting, starting };
+// ---- PostgreSQL ----
+
+// `count` nodes on a database of their own, for one sample.
+async function onPostgres(count, sample) {
+  const database = postgres('create');
+  const first = freshDirectory('node0');
+  const project = makeProject(first, { database });
+  const key = ['--secret-key-file', join(first, 'secret.key')];
+  const nodes = [];
+  try {
+    for (let i = 0; i < count; i++) {
+      const data = i ? freshDirectory(`node${i}`) : first;
+      nodes.push(await startGateway(data, ['--database', database, ...key]));
+    }
+    return await sample(nodes, project);
+  } finally {
+    for (const node of nodes) await node.stop();
+    postgres('drop', database.split('/').pop());
+  }
+}
+
+// Creates on all nodes at once, 256 connections in all; statements are counted too.
+async function createOn(nodes, project, seconds) {
+  const before = await Promise.all(nodes.map((n) => counter(n, 'store_statements_total')));
+  const connections = 256 / nodes.length;
+  const results = await Promise.all(nodes.map((n) => createLoad(n, project, { seconds, connections, 'warm-ms': 0 })));
+  const after = await Promise.all(nodes.map((n) => counter(n, 'store_statements_total')));
+  const sum = (values) => values.reduce((a, b) => a + b, 0);
+  const requests = sum(results.map((r) => r.requests));
+  const statements = sum(after.map((v, i) => v - before[i])) / requests;
+  return { ...results[0], per_second: sum(results.map((r) => r.per_second)), statements };
+}
+
+async function onBothEngines(context) {
+  const { settings, interleave, rows, median } = context;
+  const { seconds } = settings;
+  const status = async (server, project) => {
+    const urls = await paymentUrls(server, project, 50000, statusPath);
+    return load(server, { mode: 'get', connections: 64, seconds, urls });
+  };
+  postgres('start');
+  try {
+    const s = await interleave({
+      sqlite: () => onEmpty((server, project) => createOn([server], project, seconds)),
+      one: () => onPostgres(1, (nodes, project) => createOn(nodes, project, seconds)),
+      two: () => onPostgres(2, (nodes, project) => createOn(nodes, project, seconds)),
+      sqliteReads: () => onEmpty(status),
+      reads: () => onPostgres(1, ([node], project) => status(node, project)),
+    });
+    ratioRow(context, 'PostgreSQL: signed durable creates, 256 connections ÷ SQLite', s.one, s.sqlite, { atLeast: 0.45 });
+    ratioRow(context, 'PostgreSQL: two nodes ÷ one node', s.two, s.one, { atLeast: 0.85 });
+    const statements = medianOf(s.one, 'statements', median);
+    // three of its own; the webhook worker and the sweep look around a few times a second
+  rows.push({ name: 'PostgreSQL: statements per create', value: statements, atMost: 3.2 });
+    ratioRow(context, 'PostgreSQL: payment-status, 64 connections ÷ SQLite', s.reads, s.sqliteReads, { atLeast: 0.5 });
+    processorTime(context, 'create, PostgreSQL apart', s.one);
+    processorTime(context, 'payment-status, PostgreSQL apart', s.reads);
+  } finally {
+    postgres('stop');
+  }
+}
+
+export const groups = { disk, creates, latency, live, status, webhooks, waiting, starting, postgres: onBothEngines };

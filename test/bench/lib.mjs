@@ -69,18 +69,20 @@ export async function start(file, args, port, { env = {}, ready = () => listens(
 
 // ---- the gateway ----
 
-function cli(data, args, input) {
-  const out = execFileSync(GATEWAY, [...args, '--data', data, '--json'], { input, stdio: ['pipe', 'pipe', 'pipe'] });
+function cli(data, args, { input, database } = {}) {
+  const where = ['--data', data, ...(database ? ['--database', database] : [])];
+  const out = execFileSync(GATEWAY, [...args, ...where, '--json'], { input, stdio: ['pipe', 'pipe', 'pipe'] });
   return JSON.parse(out.toString());
 }
 export { cli };
 
 // A data folder with one merchant and one project; its keys are remembered beside it, for they are shown only once.
-export function makeProject(data, { webhook } = {}) {
-  cli(data, ['merchant', 'add', '--email', 'bench@example.com', '--password-stdin'], 'correct horse battery\n');
+export function makeProject(data, { webhook, database } = {}) {
+  const input = 'correct horse battery\n';
+  cli(data, ['merchant', 'add', '--email', 'bench@example.com', '--password-stdin'], { input, database });
   const args = ['project', 'add', '--merchant', 'bench@example.com', '--name', 'Bench'];
   args.push('--website', 'https://shop.example.com', ...(webhook ? ['--webhook', webhook] : []));
-  const project = cli(data, args);
+  const project = cli(data, args, { database });
   writeFileSync(join(data, 'bench.json'), JSON.stringify(project));
   return project;
 }
@@ -96,6 +98,17 @@ export async function startGateway(data, more = [], env = {}) {
   args.push('--ops-listen', `127.0.0.1:${ops}`, '--rate-limit', 'off', ...more);
   const server = await start(GATEWAY, args, port, { env });
   return Object.assign(server, { data, ops });
+}
+
+// A counter of /metrics.
+export async function counter(server, name) {
+  const text = await (await fetch(`http://127.0.0.1:${server.ops}/metrics`)).text();
+  return Number(new RegExp(`^\\S*${name} (\\d+)$`, 'm').exec(text)[1]);
+}
+
+// A PostgreSQL server of our own that writes to the disk as in production (test/postgres).
+export function postgres(command, ...args) {
+  return execFileSync('test/postgres', [command, '--durable', ...args], { stdio: ['ignore', 'pipe', 'inherit'] }).toString().trim();
 }
 
 // ---- baselines ----

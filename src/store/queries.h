@@ -152,7 +152,7 @@
   /* reservations */                                                                                         \
   /* A candidate that hints in memory gave is free, and its address still in the project's list: it is this  \
      job's until the commit. In SQLite, where one job runs at a time, it is enough to look; in PostgreSQL    \
-     the row is put there, the address cannot be released meanwhile, and a pair that another node is just            \
+     the row is put there, the address cannot be released meanwhile, and a pair that another node is just    \
      claiming is passed by: waiting for it would let two nodes wait for each other. */                       \
   Y(Q_RESERVATION_CLAIM,                                                                                     \
     "SELECT 1 FROM addresses WHERE id = $1 AND project_id = $3 AND removed = 0"                              \

@@ -3,6 +3,7 @@
 #include "daemon/cli.h"
 #include "daemon/control.h"
 #include "daemon/instance.h"
+#include "daemon/messages.h"
 #include "daemon/webhook_worker.h"
 #include "flow/payments.h"
 #include "flow/webhooks.h"
@@ -46,6 +47,7 @@ static const struct route routes[] = {
 struct gateway_server {
   const struct settings *settings;
   struct instance instance;
+  struct messages *messages; // NULL where the database is this process's alone
   struct hmac_key *no_secret;
   struct app app;
   struct poster *poster;
@@ -114,6 +116,17 @@ static void run_command(void *user, struct arena *a, struct str request, struct 
   commands_run(&g->instance.gateway, a, request, answer);
 }
 
+// After the last listener has come to the bell, before anybody rings it.
+static bool start_messages(struct gateway_server *g, char *error) {
+  struct env *env = &g->instance.env;
+  if (store_shared(env->store))
+    g->messages = messages_start(env, g->app.live, g->instance.folder.url);
+  if (g->messages || !store_shared(env->store))
+    return true;
+  snprintf(error, ERROR_MAX, "cannot start the thread for messages between nodes");
+  return false;
+}
+
 static bool start_workers(struct gateway_server *g, char *error) {
   const struct settings *s = g->settings;
   struct env *env = &g->instance.env;
@@ -136,6 +149,8 @@ static bool start_workers(struct gateway_server *g, char *error) {
         .concurrency = (int)s->webhook_concurrency,
         .per_host = (int)s->webhook_per_host,
     });
+  if (!start_messages(g, error))
+    return false;
   g->sweeping = g->webhooks && webhook_worker_start(g->webhooks) &&
                 pthread_create(&g->sweeper, NULL, sweep_main, g) == 0;
   if (!g->sweeping)
@@ -214,6 +229,8 @@ static void stop(struct gateway_server *g) {
     pthread_join(g->sweeper, NULL);
   if (g->writing)
     store_writer_stop(g->instance.env.store);
+  if (g->messages)
+    messages_stop(g->messages);
   if (g->webhooks)
     webhook_worker_free(g->webhooks);
   if (g->poster)

@@ -28,6 +28,13 @@ bool flow_payment_find_start(struct env *env, struct arena *a, struct flow_find 
 enum err flow_payment_find(struct env *env, struct arena *a, int64_t id, struct payment *payment,
                            struct project *project);
 
+// Writes the present versions of these payments into the list; one that is not found keeps what it has.
+struct payment_version {
+  int64_t row, version;
+};
+enum err flow_payment_versions(struct env *env, struct arena *a, struct payment_version *list,
+                               size_t n) MUST_CHECK;
+
 struct flow_create {
   struct job job;
   struct env *env;

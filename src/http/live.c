@@ -116,6 +116,28 @@ void live_ring(void *self, int64_t row, int64_t version) {
   pthread_mutex_unlock(lock_of(l, b));
 }
 
+// The bucket's lock is held. Returns how many are in the list now; what is beyond `max` is left out.
+static size_t list_bucket(const struct waiter *w, struct live_wait *out, size_t n, size_t max) {
+  for (size_t first = n; w; w = w->next) {
+    struct live_wait *last = n > first ? &out[n - 1] : NULL; // those of one payment mostly stand together
+    if (last && last->row == w->row)
+      last->version = w->version < last->version ? w->version : last->version;
+    else if (n < max)
+      out[n++] = (struct live_wait){.row = w->row, .version = w->version};
+  }
+  return n;
+}
+
+size_t live_list(struct live *l, uint32_t *from, struct live_wait *out, size_t max) {
+  size_t n = 0;
+  for (; *from < BUCKETS && n < max / 2 && atomic_load(&l->waiting); (*from)++) {
+    pthread_mutex_lock(lock_of(l, *from));
+    n = list_bucket(l->bucket[*from], out, n, max);
+    pthread_mutex_unlock(lock_of(l, *from));
+  }
+  return n;
+}
+
 // Sends home whose time has come and, each bucket at every GONE_TICKS-th tick, whose client has left.
 static void wake_late(struct live *l, int64_t now_us, uint32_t tick) {
   for (uint32_t b = 0; b < BUCKETS && atomic_load(&l->waiting); b++) {

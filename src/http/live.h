@@ -40,5 +40,9 @@ void live_free(struct live *l); // after server_stop()
 uint32_t live_rings(struct live *l, int64_t payment_row); // so far, of its group of payments
 void live_park(struct live *l, struct request *r, const struct live_wait *wait, request_fn *then);
 
+// For a look at what all of them wait for: fills `out` from group *from on, which is moved on; returns how
+// many, 0 at the end. A payment stands in it once for some that wait for it, with the oldest version.
+size_t live_list(struct live *l, uint32_t *from, struct live_wait *out, size_t max);
+
 bell_fn live_ring; // bell_listen(bell, live_ring, live)
 int live_waiting(const struct live *l);

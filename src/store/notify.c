@@ -3,8 +3,8 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/world.h"
+#include "store/pg.h"
 
-#include <libpq-fe.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -44,7 +44,7 @@ struct notify {
   bool everything, configuration;
 
   // the thread's own
-  PGconn *conn;
+  struct pg pg;
   bool busy, logged;         // a statement has no answer yet; the loss of the connection was logged
   char payload[PAYLOAD_MAX]; // told next, or being told
   bool loaded;               // there is one
@@ -148,8 +148,8 @@ static void hear_message(const struct notify *n, const char *text) {
 
 static void hear_all(struct notify *n) {
   PGnotify *m;
-  while ((m = PQnotifies(n->conn)) != NULL) {
-    if (m->be_pid != PQbackendPID(n->conn))
+  while ((m = PQnotifies(n->pg.c)) != NULL) {
+    if (m->be_pid != PQbackendPID(n->pg.c))
       hear_message(n, m->extra);
     PQfreemem(m);
   }
@@ -164,38 +164,21 @@ static void log_loss(struct notify *n, const char *why) {
 }
 
 static void close_connection(struct notify *n) {
-  PQfinish(n->conn);
-  n->conn = NULL;
+  pg_close(&n->pg);
   n->busy = false;
 }
 
-// A message that is lost in a crash of the server is not needed afterwards: no commit here waits for the
-// disk.
-static bool listen_there(PGconn *conn) {
-  PGresult *r = PQexec(conn, "SET synchronous_commit = off; LISTEN " CHANNEL);
-  bool ok = PQresultStatus(r) == PGRES_COMMAND_OK;
-  PQclear(r);
-  return ok && PQsetnonblocking(conn, 1) == 0;
-}
-
-static void ignore(void *self,
-                   const char *text) { // what the server remarks; its errors come with the answers
-  (void)self, (void)text;
-}
-
 static bool open_connection(struct notify *n) {
-  const char *const names[] = {"connect_timeout", "target_session_attrs", "tcp_user_timeout",
-                               "dbname",          "application_name",     NULL};
-  const char *const values[] = {"3", "read-write", "10000", n->url, "cryptopay messages", NULL};
-  n->conn = PQconnectdbParams(names, values, 1);
-  PQsetNoticeProcessor(n->conn, ignore, NULL);
-  if (n->conn && PQstatus(n->conn) == CONNECTION_OK && listen_there(n->conn)) {
+  char error[512] = "";
+  // A message that a crash of the server loses is not needed afterwards: no commit here waits for the disk.
+  if (pg_connect(&n->pg, n->url, error, sizeof error) &&
+      pg_exec(&n->pg, "SET synchronous_commit = off; LISTEN " CHANNEL) && PQsetnonblocking(n->pg.c, 1) == 0) {
     if (n->logged)
       LOG(INFO, "messages between the nodes arrive again");
     n->logged = false;
     return true;
   }
-  log_loss(n, n->conn ? PQerrorMessage(n->conn) : "out of memory");
+  log_loss(n, error[0] ? error : pg_error_text(&n->pg));
   close_connection(n);
   return false;
 }
@@ -208,14 +191,14 @@ static bool send_next(struct notify *n) {
   const char *const value[] = {n->loaded ? n->payload : ""};
   n->busy = true;
   n->asked_ms = now;
-  return PQsendQueryParams(n->conn, "SELECT pg_notify('" CHANNEL "', $1)", 1, NULL, value, NULL, NULL, 1);
+  return PQsendQueryParams(n->pg.c, "SELECT pg_notify('" CHANNEL "', $1)", 1, NULL, value, NULL, NULL, 1);
 }
 
 static bool take_answers(struct notify *n) {
-  if (!PQconsumeInput(n->conn) || PQflush(n->conn) < 0)
+  if (!PQconsumeInput(n->pg.c) || PQflush(n->pg.c) < 0)
     return false;
-  while (n->busy && !PQisBusy(n->conn)) {
-    PGresult *r = PQgetResult(n->conn);
+  while (n->busy && !PQisBusy(n->pg.c)) {
+    PGresult *r = PQgetResult(n->pg.c);
     n->busy = r != NULL;
     n->loaded &= n->busy;
     bool ok = !r || PQresultStatus(r) == PGRES_TUPLES_OK;
@@ -252,13 +235,13 @@ static void carry(struct notify *n) {
   n->asked_ms = now_ms() - NOTIFY_EVERY_MS;
   n->hear.everything(n->hear.self);
   while (!may_end(n) && send_next(n) && take_answers(n)) {
-    struct pollfd fd[2] = {{.fd = PQsocket(n->conn), .events = POLLIN}, {.fd = n->wake, .events = POLLIN}};
-    if (n->busy && PQflush(n->conn) == 1)
+    struct pollfd fd[2] = {{.fd = PQsocket(n->pg.c), .events = POLLIN}, {.fd = n->wake, .events = POLLIN}};
+    if (n->busy && PQflush(n->pg.c) == 1)
       fd[0].events |= POLLOUT;
     if (poll(fd, 2, sleep_ms(n)) > 0 && fd[1].revents)
       drain(n);
   }
-  log_loss(n, PQerrorMessage(n->conn));
+  log_loss(n, PQerrorMessage(n->pg.c));
   close_connection(n);
 }
 

@@ -86,6 +86,9 @@
     " extended = $7, cancelled_us = $8, txid = $9, paid_us = $10, due_us = $11, replaced_by = $12,"          \
     " version = $13 WHERE id = $1 AND version = $13 - 1 RETURNING 1")                                        \
   X(Q_PAYMENT_BY_ID, "SELECT " PAYMENT_COLS " FROM payments WHERE id = $1")                                  \
+  X(Q_PAYMENT_VERSIONS,                                                                                      \
+    "SELECT id, version FROM payments WHERE id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, " \
+    "$14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)")        \
   X(Q_PAYMENT_AND_PROJECT, "SELECT " PAYMENT_AND_PROJECT_COLS                                                \
                            " FROM payments p JOIN projects j ON j.id = p.project_id WHERE p.id = $1")        \
   X(Q_PAYMENT_DUE,                                                                                           \

@@ -1,0 +1,11 @@
+// What this node tells the others that use the same database, and what it does when they tell it something.
+#pragma once
+#include "flow/env.h"
+#include "http/live.h"
+
+struct messages;
+
+// Before the first change: listens to the bell. `env->notify` is set from here on until messages_stop().
+// NULL: no thread.
+struct messages *messages_start(struct env *env, struct live *live, const char *url);
+void messages_stop(struct messages *m); // when nothing is changed any more

@@ -1,0 +1,91 @@
+#include "flow/payments.h"
+#include "flow/rows.h"
+
+static enum err find_step(struct job *j) {
+  struct flow_find *f = (struct flow_find *)j;
+  if (j->round == 0) {
+    JOB_OP(j, f->with_project ? Q_PAYMENT_AND_PROJECT : Q_PAYMENT_BY_ID, v_int(f->row));
+    return ERR_NONE;
+  }
+  if (job_rows(j, 0)->n == 0)
+    return ERR_NO_PAYMENT;
+  const struct val *v = rows_at(job_rows(j, 0), 0);
+  row_to_payment(f->env, v, &f->payment);
+  if (f->with_project)
+    row_to_project(v + PAYMENT_COLS_N, &f->project);
+  return ERR_NONE;
+}
+
+static bool find_prepare(struct env *env, struct arena *a, struct flow_find *f) {
+  f->env = env;
+  f->job.step = find_step;
+  f->job.arena = a;
+  if (payment_id_to_row(&env->id_key, f->id, &f->row))
+    return true;
+  f->job.result = ERR_NO_PAYMENT;
+  return false;
+}
+
+bool flow_payment_find_start(struct env *env, struct arena *a, struct flow_find *f) {
+  return !find_prepare(env, a, f) || store_read_start(env->store, &f->job);
+}
+
+enum err flow_payment_find(struct env *env, struct arena *a, int64_t id, struct payment *payment,
+                           struct project *project) {
+  struct flow_find f = {.id = id, .with_project = project != NULL};
+  if (find_prepare(env, a, &f))
+    (void)store_read(env->store, &f.job);
+  *payment = f.payment;
+  if (project)
+    *project = f.project;
+  return f.job.result;
+}
+
+// ---- versions ----------------------------------------------------------------------------------
+
+enum { ROWS_OF_A_STATEMENT = 32, ROWS_OF_A_ROUND = ROWS_OF_A_STATEMENT * JOB_OPS_MAX };
+
+struct versions {
+  struct job job;
+  struct payment_version *list;
+  size_t n, asked; // of the list, by this round and those before
+};
+
+static void ask(struct versions *f) {
+  struct val id[ROWS_OF_A_STATEMENT];
+  for (int i = 0; i < ROWS_OF_A_STATEMENT; i++) // the last statement asks for its last payment several times
+    id[i] = v_int(f->list[f->asked < f->n ? f->asked++ : f->n - 1].row);
+  job_ops(&f->job, Q_PAYMENT_VERSIONS, ROWS_OF_A_STATEMENT, id);
+}
+
+static void take_version(struct payment_version *part, size_t n, int64_t row, int64_t version) {
+  for (size_t i = 0; i < n; i++)
+    if (part[i].row == row)
+      part[i].version = version;
+}
+
+static void take_versions(struct versions *f, size_t from) {
+  for (int op = 0; from < f->asked; op++) {
+    const struct rows *rows = job_rows(&f->job, op);
+    size_t n = f->asked - from < ROWS_OF_A_STATEMENT ? f->asked - from : ROWS_OF_A_STATEMENT;
+    for (int i = 0; i < rows->n; i++)
+      take_version(f->list + from, n, rows_at(rows, i)[0].i, rows_at(rows, i)[1].i);
+    from += n;
+  }
+}
+
+static enum err versions_step(struct job *j) {
+  struct versions *f = (struct versions *)j;
+  if (j->round == 0)
+    f->asked = 0;
+  else
+    take_versions(f, (size_t)(j->round - 1) * ROWS_OF_A_ROUND);
+  for (int op = 0; op < JOB_OPS_MAX && f->asked < f->n; op++)
+    ask(f);
+  return ERR_NONE;
+}
+
+enum err flow_payment_versions(struct env *env, struct arena *a, struct payment_version *list, size_t n) {
+  struct versions f = {.job = {.step = versions_step, .arena = a}, .list = list, .n = n};
+  return store_read(env->store, &f.job);
+}

@@ -21,6 +21,10 @@
     "Webhook attempts.")                                                                                     \
   X(METRIC_WEBHOOK_FORBIDDEN, counter, "webhook_attempts_total", "result=\"forbidden\"",                     \
     "Webhook attempts.")                                                                                     \
+  X(METRIC_WEBHOOK_OVERTAKEN, counter, "webhooks_overtaken_total", "",                                       \
+    "Attempts whose outcome came too late: another node or a replay had the delivery.")                      \
+  X(METRIC_WEBHOOK_LEASE_OVER, counter, "webhook_leases_over_total", "",                                     \
+    "Deliveries taken, but not sent within their lease.")                                                    \
   X(METRIC_WEBHOOKS_PENDING, gauge, "webhooks_pending", "", "Deliveries waiting for their next attempt.")    \
   X(METRIC_WEBHOOK_OLDEST_S, gauge, "webhook_oldest_pending_seconds", "",                                    \
     "Age of the oldest pending delivery.")                                                                   \

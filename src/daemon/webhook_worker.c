@@ -1,178 +1,172 @@
 #include "daemon/webhook_worker.h"
 #include "base/bell.h"
 #include "base/bug.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "base/timefmt.h"
+#include "daemon/webhook_queue.h"
 #include "flow/admin.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
-  AHEAD_MAX = 8192,  // deliveries read in advance, of all hosts
-  HOST_SLOTS = 4096, // hash slots; more hosts share them
-  ITEM_ARENA_MAX = 1 << 18,
+  AHEAD_MAX = 8192, // deliveries read in advance, of all hosts
   READ_ARENA_MAX = 1 << 28,
-  IDLE_MS = 1000, // safety net: a bell that nobody rang
+  IDLE_MS = 1000, // safety net: a bell that nobody rang, a change that another node has made
 };
 
-// How soon a host answers, by its last post. Only one that answers soon gets its full share: whoever lets us
-// wait takes little of what all share, however many there are of them.
-enum pace { PACE_UNKNOWN, PACE_QUICK, PACE_SLOW };
+// Only a host that answers soon gets its full share: whoever lets us wait takes little of what all share,
+// however many there are of them.
 #define SLOW_US       (2 * SECOND_US)
 #define SLOW_KNOWN_US (10 * MINUTE_US) // remembered so long: the next attempt comes after five
 
-static const int ahead_by_pace[] = {16, 256, 4}; // deliveries of a host read in advance
+// Deliveries of a host read in advance, by its pace. What is taken with a lease must be sent within it, or
+// waits for its end: of a slow host only what is sent next.
+static const int ahead_alone[] = {16, 256, 4}, ahead_shared[] = {4, 256, 1};
 
-// A delivery in memory: queued, then sent, then settled.
-struct item {
-  struct webhook_worker *worker;
-  struct host *host;
-  struct item *next;      // in its host's queue, in the settled list, among the spare ones
-  struct item *next_same; // in the index by id
-  struct arena arena;
-  struct delivery delivery;
-  struct post post;
-  struct flow_settle settle;
-};
-
-struct host {
-  struct host *next; // in its hash slot
-  struct str name;
-  struct item *first, **last; // queued
-  int queued, running, taken; // taken: in memory, until the outcome is stored
-  int64_t pause_until_us;     // the store refused an outcome: do not spin
-  enum pace pace;
-  int64_t slow_until_us; // kept in memory so long
-};
+// What is due is read in two steps. Where a server answers each takes a while, and sending goes on meanwhile.
+enum reading { READING_NOTHING, READING_HOSTS, READING_ROWS };
 
 struct webhook_worker {
   struct webhook_worker_options o;
+  const int *ahead;
+  bool shared; // the database: other nodes send too
+  int64_t lease_us, attempt_us;
   pthread_t thread;
   bool started;
   struct signers *signers;
-  struct host *hosts[HOST_SLOTS];
-  struct item *by_id[HOST_SLOTS];
-  struct item *spare;
-  struct arena reading;
-  int running, taken;
-  int64_t next_due_us, read_us;
-  bool hungry;         // some queue runs low: there may be more to read
+  struct webhook_queue queue;
+  int running;
   unsigned first_slot; // where the next turn begins, so that each host is first at times
+
+  enum reading reading;
+  _Atomic bool read_ended; // the step of reading that is under way
+  struct arena read_arena;
+  struct flow_due_hosts hosts;
+  struct flow_take take;
+  int64_t asked_mono_us; // before the leases were asked for: they end later than reckoned from here
+  int64_t next_due_us, read_us;
+  bool hungry; // some queue runs low: there may be more to read
+
+  struct item *unstored; // outcomes that the store could not take now
+  int64_t store_again_us;
 
   _Atomic bool stopping, news;
   pthread_mutex_t lock; // guards `settled`
   struct item *settled;
 };
 
-static uint64_t hash_text(struct str s) {
-  uint64_t h = 1469598103934665603u;
-  for (size_t i = 0; i < s.n; i++)
-    h = (h ^ (unsigned char)s.p[i]) * 1099511628211u;
-  return h;
+static int64_t now_of(const struct webhook_worker *w) {
+  return world_now(w->o.env->world);
 }
 
-static struct host *host_find(struct webhook_worker *w, struct str name, bool make) {
-  struct host **at = &w->hosts[hash_text(name) % HOST_SLOTS];
-  for (; *at; at = &(*at)->next)
-    if (str_eq((*at)->name, name))
-      return *at;
-  if (!make)
-    return NULL;
-  struct host *h = calloc(1, sizeof *h + name.n);
-  BUG_IF(!h, "out of memory");
-  memcpy(h + 1, name.p, name.n);
-  h->name = (struct str){(const char *)(h + 1), name.n};
-  h->last = &h->first;
-  return *at = h;
-}
+// ---- reading ---------------------------------------------------------------------------------------------
 
-static void host_forget(struct webhook_worker *w, struct host *h) {
-  struct host **at = &w->hosts[hash_text(h->name) % HOST_SLOTS];
-  while (*at != h)
-    at = &(*at)->next;
-  *at = h->next;
-  free(h);
-}
-
-static struct item **item_find(struct webhook_worker *w, int64_t id) {
-  struct item **at = &w->by_id[(uint64_t)id % HOST_SLOTS];
-  while (*at && (*at)->delivery.id != id)
-    at = &(*at)->next_same;
-  return at;
-}
-
-static struct item *item_new(struct webhook_worker *w) {
-  struct item *i = w->spare;
-  if (i) {
-    w->spare = i->next;
-  } else {
-    i = calloc(1, sizeof *i);
-    BUG_IF(!i, "out of memory");
-    arena_init(&i->arena, ITEM_ARENA_MAX);
-    i->worker = w;
-  }
-  return i;
-}
-
-static void item_drop(struct webhook_worker *w, struct item *i) {
-  *item_find(w, i->delivery.id) = i->next_same;
-  w->taken--;
-  i->host->taken--;
-  arena_reset(&i->arena);
-  i->next = w->spare;
-  w->spare = i;
-}
-
-static void queue(struct webhook_worker *w, const struct delivery *d) {
-  struct item **place = item_find(w, d->id);
-  if (*place)
-    return; // in memory already
-  struct item *i = *place = item_new(w);
-  struct host *h = host_find(w, d->host, true);
-  i->next = i->next_same = NULL;
-  i->host = h;
-  i->delivery = *d;
-  i->delivery.url = str_copy(&i->arena, d->url);
-  i->delivery.body = str_copy(&i->arena, d->body);
-  i->delivery.webhook_id = str_copy(&i->arena, d->webhook_id);
-  i->delivery.host = h->name;
-  *h->last = i;
-  h->last = &i->next;
-  h->queued++;
-  h->taken++;
-  w->taken++;
-}
-
-// How many rows of this host to read: those in memory come again, in front.
-static int room(void *self, struct str name) {
-  struct webhook_worker *w = self;
-  const struct host *h = host_find(w, name, false);
+// How many rows of this host to read. Without leases those in memory come again, in front.
+static int room(struct webhook_worker *w, struct str name) {
+  const struct host *h = queue_host(&w->queue, name);
   if (!h)
-    return ahead_by_pace[PACE_UNKNOWN];
-  int ahead = ahead_by_pace[h->pace];
-  bool paused = world_now(w->o.env->world) < h->pause_until_us;
-  return paused || h->queued > ahead / 4 ? 0 : h->taken + ahead;
+    return w->ahead[PACE_UNKNOWN];
+  int ahead = w->ahead[h->pace];
+  bool paused = now_of(w) < h->pause_until_us;
+  return paused || h->queued > ahead / 4 ? 0 : w->shared ? ahead : h->taken + ahead;
+}
+
+// On whichever thread ran the job.
+static void read_ended(struct job *j) {
+  struct webhook_worker *w = j->user;
+  atomic_store(&w->read_ended, true);
+  poster_wakeup(w->o.poster);
+}
+
+// Keeps the hosts to be taken from, and learns when the next one is due, by our own clock.
+static void choose_hosts(struct webhook_worker *w) {
+  struct flow_due_hosts *h = &w->hosts;
+  int n = 0;
+  int64_t wait_us = INT64_MAX;
+  for (int i = 0; i < h->n; i++) {
+    struct due_host *host = &h->list[i];
+    if (host->next_us > h->now_us)
+      wait_us = host->next_us - h->now_us < wait_us ? host->next_us - h->now_us : wait_us;
+    else if ((host->room = room(w, host->host)) > 0)
+      h->list[n++] = *host;
+  }
+  h->n = n;
+  int64_t now_us = now_of(w);
+  w->next_due_us = wait_us < INT64_MAX - now_us ? now_us + wait_us : INT64_MAX;
+}
+
+static void read_nothing(struct webhook_worker *w) {
+  w->reading = READING_NOTHING;
+  arena_reset(&w->read_arena);
+}
+
+static void take_in(struct webhook_worker *w) {
+  const struct flow_take *t = &w->take;
+  int64_t lease_end_us = w->shared ? w->asked_mono_us + w->lease_us : INT64_MAX;
+  for (int i = 0; t->job.result == ERR_NONE && i < t->n; i++) {
+    struct item *item = queue_put(&w->queue, &t->list[i]);
+    if (!item)
+      continue;
+    item->worker = w;
+    item->lease_end_us = lease_end_us;
+  }
+  read_nothing(w);
+}
+
+static void read_rows(struct webhook_worker *w) {
+  if (w->hosts.job.result == ERR_NONE)
+    choose_hosts(w);
+  if (w->hosts.job.result != ERR_NONE || w->hosts.n == 0) {
+    read_nothing(w);
+    return;
+  }
+  w->reading = READING_ROWS;
+  w->asked_mono_us = world_mono(w->o.env->world);
+  w->take = (struct flow_take){.job = {.done = read_ended, .user = w},
+                               .hosts = w->hosts.list,
+                               .hosts_n = w->hosts.n,
+                               .limit = 2 * AHEAD_MAX,
+                               .lease_us = w->lease_us};
+  if (flow_take_start(w->o.env, &w->read_arena, &w->take))
+    take_in(w);
+}
+
+static void read_hosts(struct webhook_worker *w) {
+  w->reading = READING_HOSTS;
+  w->hosts = (struct flow_due_hosts){.job = {.done = read_ended, .user = w}};
+  if (flow_due_hosts_start(w->o.env, &w->read_arena, &w->hosts))
+    read_rows(w);
+}
+
+static void go_on_reading(struct webhook_worker *w) {
+  if (w->reading == READING_NOTHING || !atomic_exchange(&w->read_ended, false))
+    return;
+  if (w->reading == READING_HOSTS)
+    read_rows(w);
+  else
+    take_in(w);
 }
 
 // Reading walks over all hosts that have something pending, so it is done only when it can bring something.
 static void read_due(struct webhook_worker *w) {
-  struct deliveries_due due = {.room = room, .self = w, .limit = 2 * AHEAD_MAX};
-  int64_t now_us = world_now(w->o.env->world);
+  int64_t now_us = now_of(w);
+  go_on_reading(w);
+  if (w->reading != READING_NOTHING || w->queue.taken >= AHEAD_MAX)
+    return;
   bool old = now_us - w->read_us >= IDLE_MS * 1000 || now_us < w->read_us || now_us >= w->next_due_us;
-  if (w->taken >= AHEAD_MAX || (!old && !w->hungry && !atomic_load(&w->news)))
+  if (!old && !w->hungry && !atomic_load(&w->news))
     return;
   atomic_store(&w->news, false);
   w->hungry = false;
   w->read_us = now_us;
-  enum err e = flow_deliveries_due(w->o.env, &w->reading, &due);
-  w->next_due_us = due.next_us;
-  for (int i = 0; e == ERR_NONE && i < due.n; i++)
-    queue(w, &due.list[i]);
-  arena_reset(&w->reading);
+  w->next_due_us = INT64_MAX;
+  read_hosts(w);
 }
+
+// ---- outcomes --------------------------------------------------------------------------------------------
 
 // On the writer's thread.
 static void settled(struct job *j) {
@@ -187,6 +181,48 @@ static void settled(struct job *j) {
     poster_wakeup(w->o.poster);
 }
 
+// The attempt did not happen, or its outcome cannot be stored: the delivery stays due, or will be again.
+static void give_up(struct item *i, enum err e) {
+  i->settle.job.result = e;
+  settled(&i->settle.job);
+}
+
+static void store_outcome(struct item *i) {
+  i->settle.job.done = settled;
+  enum err e = flow_settle_start(((struct webhook_worker *)i->worker)->o.env, &i->arena, &i->settle);
+  if (e != ERR_NONE)
+    give_up(i, e);
+}
+
+static void note_overtaken(const struct item *i) {
+  metric_add(METRIC_WEBHOOK_OVERTAKEN, 1);
+  LOG(INFO, "a webhook's outcome came too late: the delivery was taken over or replayed",
+      LOG_I("delivery", i->delivery.id));
+}
+
+// What was sent is not sent again only because the database was away for a moment: while the lease lasts
+// nobody else sends it.
+static bool may_store_later(const struct webhook_worker *w, const struct item *i) {
+  return w->shared && i->sent && i->settle.job.result != ERR_NONE && !atomic_load(&w->stopping) &&
+         world_mono(w->o.env->world) < i->lease_end_us;
+}
+
+static void collect(struct webhook_worker *w, struct item *i) {
+  int64_t now_us = now_of(w);
+  enum err e = i->settle.job.result;
+  i->host->pause_until_us = e == ERR_NONE ? 0 : now_us + SECOND_US;
+  if (may_store_later(w, i)) {
+    w->store_again_us = now_us + SECOND_US;
+    i->next = w->unstored;
+    w->unstored = i;
+    return;
+  }
+  if (e == ERR_NONE && i->settle.overtaken)
+    note_overtaken(i);
+  // An outcome that could not be stored is lost, the delivery is not: it is still due.
+  queue_drop(&w->queue, i);
+}
+
 static void collect_settled(struct webhook_worker *w) {
   pthread_mutex_lock(&w->lock);
   struct item *list = w->settled;
@@ -195,11 +231,24 @@ static void collect_settled(struct webhook_worker *w) {
   while (list) {
     struct item *i = list;
     list = i->next;
-    // An outcome that could not be stored is lost, the delivery is not: it is still due.
-    i->host->pause_until_us = i->settle.job.result == ERR_NONE ? 0 : world_now(w->o.env->world) + SECOND_US;
-    item_drop(w, i);
+    collect(w, i);
   }
 }
+
+static void store_again(struct webhook_worker *w) {
+  int64_t now_us = now_of(w);
+  if (!w->unstored || (now_us < w->store_again_us && now_us > w->store_again_us - SECOND_US))
+    return;
+  struct item *list = w->unstored;
+  w->unstored = NULL;
+  while (list) {
+    struct item *i = list;
+    list = i->next;
+    store_outcome(i);
+  }
+}
+
+// ---- sending ---------------------------------------------------------------------------------------------
 
 static enum metric metric_of(const struct post *p) {
   if (webhook_accepted(p->status))
@@ -209,21 +258,13 @@ static enum metric metric_of(const struct post *p) {
   return p->error == POST_OK ? METRIC_WEBHOOK_REFUSED : METRIC_WEBHOOK_UNREACHABLE;
 }
 
-// The attempt did not happen, or its outcome cannot be stored: the delivery stays due.
-static void give_up(struct item *i, enum err e) {
-  i->settle.job.result = e;
-  settled(&i->settle.job);
-}
-
 static void settle(struct item *i, int http_status, struct str error, struct str excerpt) {
   i->settle.delivery = i->delivery;
   i->settle.http_status = http_status;
   i->settle.error = error;
   i->settle.excerpt = excerpt;
-  i->settle.job.done = settled;
-  enum err e = flow_settle_start(i->worker->o.env, &i->arena, &i->settle);
-  if (e != ERR_NONE)
-    give_up(i, e);
+  i->sent = true;
+  store_outcome(i);
 }
 
 static void note_pace(struct webhook_worker *w, struct host *h, int64_t duration_us) {
@@ -252,20 +293,19 @@ static void posted(struct post *p) {
   settle(i, p->error == POST_OK ? p->status : 0, error, excerpt);
 }
 
-static void send_item(struct webhook_worker *w, struct item *i) {
+static void send_item(struct webhook_worker *w, struct item *i, const struct webhook_signers *keys) {
   struct delivery *d = &i->delivery;
-  struct webhook_signers keys;
-  int64_t now_us = world_now(w->o.env->world);
+  int64_t now_us = now_of(w);
   i->settle = (struct flow_settle){.at_us = now_us};
   w->running++;
   i->host->running++;
   i->post = (struct post){.url = d->url, .body = d->body, .user = i, .done = posted};
-  if (signers_find(w->signers, w->o.env, d, now_us, &keys) != ERR_NONE) {
+  if (!keys) {
     i->post.error = POST_STOPPED;
     posted(&i->post);
     return;
   }
-  i->post.headers = webhook_headers(&i->arena, &keys, d->webhook_id, d->body, now_us);
+  i->post.headers = webhook_headers(&i->arena, keys, d->webhook_id, d->body, now_us);
   i->post.headers_n = WEBHOOK_HEADERS;
   w->o.poster->post(w->o.poster, &i->post);
 }
@@ -276,48 +316,126 @@ static int share(const struct webhook_worker *w, const struct host *h) {
   return most < w->o.per_host ? most : w->o.per_host;
 }
 
-static void send_from(struct webhook_worker *w, struct host *h) {
-  while (h->first && h->running < share(w, h) && w->running < w->o.concurrency) {
-    struct item *i = h->first;
-    h->first = i->next;
-    if (!h->first)
-      h->last = &h->first;
-    if (--h->queued == ahead_by_pace[h->pace] / 4)
-      w->hungry = true;
-    send_item(w, i);
-  }
+static struct item *pop(struct webhook_worker *w, struct host *h) {
+  struct item *i = queue_pop(h);
+  w->hungry |= h->queued == w->ahead[h->pace] / 4;
+  return i;
+}
+
+// What cannot be sent within its lease is left to whoever takes it next.
+static int drop_late(struct webhook_worker *w, struct host *h) {
+  if (!h->first || h->first->lease_end_us == INT64_MAX)
+    return 0;
+  int64_t end_us = world_mono(w->o.env->world) + w->attempt_us;
+  int n = 0;
+  for (; h->first && h->first->lease_end_us < end_us; n++)
+    queue_drop(&w->queue, pop(w, h));
+  return n;
+}
+
+// The oldest of a host, unless its keys cannot be read now or have taken too long. Returns how many were
+// dropped.
+static int send_first(struct webhook_worker *w, struct host *h) {
+  struct item *i = h->first;
+  struct webhook_signers keys;
+  enum err e = signers_find(w->signers, w->o.env, &i->delivery, now_of(w), &keys);
+  int dropped = drop_late(w, h);
+  if (e == ERR_UNAVAILABLE)
+    h->pause_until_us = now_of(w) + SECOND_US;
+  else if (h->first == i)
+    send_item(w, pop(w, h), e == ERR_NONE ? &keys : NULL);
+  return dropped;
+}
+
+static int send_from(struct webhook_worker *w, struct host *h) {
+  int dropped = drop_late(w, h);
+  while (h->first && h->running < share(w, h) && w->running < w->o.concurrency &&
+         now_of(w) >= h->pause_until_us)
+    dropped += send_first(w, h);
+  return dropped;
 }
 
 static void send_all(struct webhook_worker *w) {
-  int64_t now_us = world_now(w->o.env->world);
+  int64_t now_us = now_of(w);
   unsigned first = w->first_slot++;
+  int dropped = 0;
   for (unsigned i = 0; i < HOST_SLOTS; i++)
-    for (struct host *h = w->hosts[(first + i) % HOST_SLOTS], *next; h; h = next) {
+    for (struct host *h = w->queue.hosts[(first + i) % HOST_SLOTS], *next; h; h = next) {
       next = h->next;
-      send_from(w, h);
+      dropped += send_from(w, h);
       if (h->taken == 0 && now_us >= h->pause_until_us && now_us >= h->slow_until_us)
-        host_forget(w, h);
+        queue_forget(&w->queue, h);
     }
+  if (dropped) {
+    metric_add(METRIC_WEBHOOK_LEASE_OVER, dropped);
+    LOG(INFO, "webhooks not sent within their lease are left to whoever is next",
+        LOG_I("deliveries", dropped));
+  }
 }
 
+// ---- turns -----------------------------------------------------------------------------------------------
+
+// Whatever ends elsewhere wakes the poster up.
 static int until_due_ms(const struct webhook_worker *w, int most_ms) {
-  int64_t ms = (w->next_due_us - world_now(w->o.env->world)) / 1000 + 1;
-  return atomic_load(&w->news) || ms < 0 ? 0 : ms < most_ms ? (int)ms : most_ms;
+  if (w->reading != READING_NOTHING || w->queue.taken >= AHEAD_MAX)
+    return most_ms;
+  int64_t us = w->next_due_us - now_of(w);
+  return atomic_load(&w->news) || w->hungry || us < 0 ? 0
+         : us / 1000 < most_ms                        ? (int)(us / 1000) + 1
+                                                      : most_ms;
 }
 
 void webhook_worker_turn(struct webhook_worker *w, int wait_ms) {
   collect_settled(w);
+  store_again(w);
   read_due(w);
   send_all(w);
   (void)poster_run(w->o.poster, until_due_ms(w, wait_ms));
+}
+
+static void release_all(struct webhook_worker *w) {
+  struct delivery *list = ARENA_ARRAY(&w->read_arena, struct delivery, w->queue.taken);
+  int n = 0;
+  for (int i = 0; i < HOST_SLOTS; i++)
+    for (struct host *h = w->queue.hosts[i]; h; h = h->next)
+      while (h->first) {
+        struct item *item = pop(w, h);
+        list[n++] = (struct delivery){.id = item->delivery.id, .version = item->delivery.version};
+        queue_drop(&w->queue, item);
+      }
+  // Where that fails they are due when the leases end.
+  if (n && flow_release(w->o.env, &w->read_arena, list, n, w->lease_us) == ERR_NONE)
+    LOG(INFO, "webhooks left to other nodes", LOG_I("deliveries", n));
+}
+
+static void end_reading(struct webhook_worker *w) {
+  while (w->reading != READING_NOTHING) {
+    if (!atomic_exchange(&w->read_ended, false))
+      (void)poster_run(w->o.poster, IDLE_MS);
+    else if (w->reading == READING_ROWS)
+      take_in(w);
+    else
+      read_nothing(w);
+  }
+}
+
+static void finish(struct webhook_worker *w) {
+  end_reading(w);
+  if (w->shared)
+    release_all(w);
+  for (struct item *i; (i = w->unstored);) {
+    w->unstored = i->next;
+    store_outcome(i);
+  }
+  while (w->running)
+    (void)poster_run(w->o.poster, IDLE_MS);
 }
 
 static void *worker_main(void *self) {
   struct webhook_worker *w = self;
   while (!atomic_load(&w->stopping))
     webhook_worker_turn(w, IDLE_MS);
-  while (w->running)
-    (void)poster_run(w->o.poster, IDLE_MS);
+  finish(w);
   return NULL;
 }
 
@@ -333,8 +451,12 @@ struct webhook_worker *webhook_worker_new(const struct webhook_worker_options *o
   struct webhook_worker *w = calloc(1, sizeof *w);
   BUG_IF(!w, "out of memory");
   w->o = *o;
+  w->shared = store_shared(o->env->store);
+  w->ahead = w->shared ? ahead_shared : ahead_alone;
+  w->lease_us = (o->lease_ms ? o->lease_ms : WEBHOOK_LEASE_MS) * INT64_C(1000);
+  w->attempt_us = ((o->timeout_ms ? o->timeout_ms : POST_TIMEOUT_MS) + WEBHOOK_MARGIN_MS) * INT64_C(1000);
   w->signers = signers_new();
-  arena_init(&w->reading, READ_ARENA_MAX);
+  arena_init(&w->read_arena, READ_ARENA_MAX);
   pthread_mutex_init(&w->lock, NULL);
   bell_listen_own(o->env->bell, hear, w); // who makes a change sends its webhook, others look now and then
   return w;
@@ -352,25 +474,15 @@ void webhook_worker_stop(struct webhook_worker *w) {
 }
 
 void webhook_worker_free(struct webhook_worker *w) {
+  atomic_store(&w->stopping, true); // nothing is kept for later
   collect_settled(w);
-  for (int i = 0; i < HOST_SLOTS; i++)
-    for (struct host *h = w->hosts[i], *next; h; h = next) {
-      next = h->next;
-      for (struct item *item = h->first, *after; item; item = after) {
-        after = item->next;
-        arena_free(&item->arena);
-        free(item);
-      }
-      free(h);
-    }
-  while (w->spare) {
-    struct item *i = w->spare;
-    w->spare = i->next;
-    arena_free(&i->arena);
-    free(i);
+  for (struct item *i; (i = w->unstored);) {
+    w->unstored = i->next;
+    queue_drop(&w->queue, i);
   }
+  queue_free(&w->queue);
   signers_free(w->signers);
-  arena_free(&w->reading);
+  arena_free(&w->read_arena);
   pthread_mutex_destroy(&w->lock);
   free(w);
 }

@@ -26,16 +26,6 @@ enum {
   COL_VERSION
 };
 
-struct due {
-  struct job job;
-  int64_t now_us, next_us;
-  deliveries_room *room;
-  void *self;
-  int limit, n, cap;
-  struct delivery *list;
-  bool reading; // rows of a host are coming, beside the next host
-};
-
 static void row_to_delivery(const struct val *v, struct delivery *d) {
   *d = (struct delivery){
       .id = v[COL_ID].i,
@@ -52,59 +42,104 @@ static void row_to_delivery(const struct val *v, struct delivery *d) {
   };
 }
 
-static void take_rows(struct due *d, const struct rows *rows) {
-  if (d->n + rows->n > d->cap) { // mostly little is due: room for `limit` would cost more than reading
-    struct delivery *old = d->list;
-    d->cap = 2 * d->cap + rows->n;
-    d->list = ARENA_ARRAY(d->job.arena, struct delivery, d->cap);
-    if (d->n)
-      memcpy(d->list, old, sizeof *old * (size_t)d->n);
-  }
-  for (int i = 0; i < rows->n && d->n < d->limit; i++)
-    row_to_delivery(rows_at(rows, i), &d->list[d->n++]);
+// ---- what is due -----------------------------------------------------------------------------------------
+
+// Mostly little is due: lists grow as they fill.
+static void *longer(struct arena *a, const void *list, size_t used, size_t size) {
+  void *copy = arena_alloc(a, size);
+  if (used)
+    memcpy(copy, list, used);
+  return copy;
 }
 
 // Walks from host to host along the index; a host with a thousand due deliveries costs as much as one with a
 // single one.
-static enum err due_step(struct job *j) {
-  struct due *d = (struct due *)j;
+static enum err due_hosts_step(struct job *j) {
+  struct flow_due_hosts *f = (struct flow_due_hosts *)j;
   if (j->round == 0) {
-    JOB_OP(j, Q_DELIVERY_NEXT_HOST, v_text(STR("")));
+    f->n = 0;
+    JOB_OP(j, Q_DELIVERY_HOSTS, v_text(STR("")));
     return ERR_NONE;
   }
-  if (d->reading)
-    take_rows(d, job_rows(j, 1));
-  const struct rows *next = job_rows(j, 0);
-  d->reading = false;
-  if (next->n == 0 || d->n >= d->limit)
-    return ERR_NONE;
-  const struct val *host = rows_at(next, 0);
-  JOB_OP(j, Q_DELIVERY_NEXT_HOST, v_text(host[0].s));
-  if (host[1].i > d->now_us) {
-    if (host[1].i < d->next_us)
-      d->next_us = host[1].i;
-    return ERR_NONE;
+  const struct rows *rows = job_rows(j, 0);
+  if (f->n + rows->n > f->cap) {
+    f->cap = 2 * f->cap + rows->n;
+    f->list = longer(j->arena, f->list, sizeof *f->list * (size_t)f->n, sizeof *f->list * (size_t)f->cap);
   }
-  int room = d->room(d->self, host[0].s);
-  if (room > 0) {
-    d->reading = true;
-    JOB_OP(j, Q_DELIVERY_DUE, v_text(host[0].s), v_int(d->now_us), v_int(room));
+  for (int i = 0; i < rows->n; i++) {
+    const struct val *v = rows_at(rows, i);
+    f->list[f->n++] = (struct due_host){.host = v[0].s, .next_us = v[1].i};
+    if (f->shared)
+      f->now_us = v[2].i;
+  }
+  if (rows->n)
+    JOB_OP(j, Q_DELIVERY_HOSTS, v_text(f->list[f->n - 1].host));
+  return ERR_NONE;
+}
+
+bool flow_due_hosts_start(struct env *env, struct arena *a, struct flow_due_hosts *f) {
+  f->job.step = due_hosts_step;
+  f->job.arena = a;
+  f->shared = store_shared(env->store);
+  f->now_us = world_now(env->world);
+  return store_read_start(env->store, &f->job);
+}
+
+static void take_rows(struct flow_take *f, const struct rows *rows) {
+  if (f->n + rows->n > f->cap) {
+    f->cap = 2 * f->cap + rows->n;
+    f->list = longer(f->job.arena, f->list, sizeof *f->list * (size_t)f->n, sizeof *f->list * (size_t)f->cap);
+  }
+  for (int i = 0; i < rows->n; i++)
+    row_to_delivery(rows_at(rows, i), &f->list[f->n++]);
+}
+
+static enum err take_step(struct job *j) {
+  struct flow_take *f = (struct flow_take *)j;
+  if (j->round == 0)
+    f->n = f->asked = f->queued = 0;
+  for (int i = 0; i < f->queued; i++)
+    take_rows(f, job_rows(j, i));
+  for (f->queued = 0; f->queued < JOB_OPS_MAX && f->asked < f->hosts_n && f->n < f->limit; f->queued++) {
+    const struct due_host *h = &f->hosts[f->asked++];
+    JOB_OP(j, Q_DELIVERY_TAKE, v_text(h->host), v_int(f->shared ? f->lease_us : f->now_us), v_int(h->room));
   }
   return ERR_NONE;
 }
 
-enum err flow_deliveries_due(struct env *env, struct arena *a, struct deliveries_due *due) {
-  struct due d = {.job = {.step = due_step, .arena = a},
-                  .now_us = world_now(env->world),
-                  .next_us = INT64_MAX,
-                  .room = due->room,
-                  .self = due->self,
-                  .limit = due->limit};
-  enum err e = store_read(env->store, &d.job);
-  due->list = d.list;
-  due->n = d.n;
-  due->next_us = d.next_us;
-  return e;
+bool flow_take_start(struct env *env, struct arena *a, struct flow_take *f) {
+  f->job.step = take_step;
+  f->job.arena = a;
+  f->shared = store_shared(env->store);
+  f->now_us = world_now(env->world);
+  if (!f->shared)
+    return store_read_start(env->store, &f->job);
+  f->job.result = store_submit(env->store, &f->job);
+  return f->job.result != ERR_NONE;
+}
+
+struct release {
+  struct job job;
+  const struct delivery *list;
+  int n, asked;
+  int64_t lease_us;
+};
+
+static enum err release_step(struct job *j) {
+  struct release *f = (struct release *)j;
+  if (j->round == 0)
+    f->asked = 0;
+  for (int i = 0; i < JOB_OPS_MAX && f->asked < f->n; i++) {
+    const struct delivery *d = &f->list[f->asked++];
+    JOB_OP(j, Q_DELIVERY_RELEASE, v_int(d->id), v_int(d->version), v_int(f->lease_us));
+  }
+  return ERR_NONE;
+}
+
+enum err flow_release(struct env *env, struct arena *a, const struct delivery *list, int n,
+                      int64_t lease_us) {
+  struct release f = {.job = {.step = release_step, .arena = a}, .list = list, .n = n, .lease_us = lease_us};
+  return store_call(env->store, &f.job);
 }
 
 // ---- keys ------------------------------------------------------------------------------------------------
@@ -227,11 +262,14 @@ enum err signers_find(struct signers *list, struct env *env, const struct delive
     *s = (struct signer){.project_id = project_id, .mode = mode, .generation = generation};
     struct read_keys r = {.job = {.step = read_keys_step, .arena = &a}, project_id, now_us, mode};
     enum err e = store_read(env->store, &r.job);
-    if (e != ERR_NONE || job_rows(&r.job, 0)->n == 0 || !fill(s, env, &a, job_rows(&r.job, 0))) {
+    bool filled = e == ERR_NONE && job_rows(&r.job, 0)->n && fill(s, env, &a, job_rows(&r.job, 0));
+    if (!filled && e != ERR_UNAVAILABLE)
       LOG(ERROR, "a project's webhook keys cannot be read", LOG_I("app_id", project_id));
+    if (!filled)
       signer_clear(s);
-    }
     arena_free(&a);
+    if (e == ERR_UNAVAILABLE)
+      return e;
   }
   *out = s->keys;
   return s->keys.api ? ERR_NONE : ERR_STORE;
@@ -255,11 +293,11 @@ enum err flow_deliveries_waiting(struct env *env, struct arena *a, int64_t *n, i
 
 // ---- outcome ---------------------------------------------------------------------------------------------
 
-static enum err settle_step(struct job *j) {
-  struct flow_settle *f = (struct flow_settle *)j;
+// The outcome first, by its version; the attempt's row only where that has hit. An outcome that comes too
+// late changes nothing, so there is nothing to roll back and the batch's other jobs do not suffer.
+static void put_outcome(struct flow_settle *f) {
+  struct job *j = &f->job;
   const struct delivery *d = &f->delivery;
-  if (j->round > 0)
-    return job_rows(j, 0)->n == 1 ? ERR_NONE : ERR_CHANGED;
   bool done = webhook_accepted(f->http_status);
   int64_t ended_us = f->at_us + f->duration_us, next_us = 0;
   bool again = !done && webhook_next(d->round_attempts + 1, ended_us, f->retry_after_s, &next_us);
@@ -267,8 +305,16 @@ static enum err settle_step(struct job *j) {
   JOB_OP(j, Q_DELIVERY_SETTLE, v_int(d->id), v_int(status), v_int(d->attempts + 1),
          v_int(d->round_attempts + 1), v_int_or_null(again ? next_us : 0), v_int_or_null(done ? ended_us : 0),
          v_int(d->version));
-  JOB_OP(j, Q_ATTEMPT_ADD, v_int(d->id), v_int(d->attempts + 1), v_int(f->at_us), v_int(f->duration_us),
-         v_int(f->http_status), v_text(f->error), v_text(f->excerpt));
+}
+
+static enum err settle_step(struct job *j) {
+  struct flow_settle *f = (struct flow_settle *)j;
+  const struct delivery *d = &f->delivery;
+  if (j->round == 0)
+    put_outcome(f);
+  else if (j->round == 1 && !(f->overtaken = job_rows(j, 0)->n == 0))
+    JOB_OP(j, Q_ATTEMPT_ADD, v_int(d->id), v_int(d->attempts + 1), v_int(f->at_us), v_int(f->duration_us),
+           v_int(f->http_status), v_text(f->error), v_text(f->excerpt));
   return ERR_NONE;
 }
 

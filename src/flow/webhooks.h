@@ -2,6 +2,11 @@
 //
 // Delivery is at least once: a delivery stays due in the database until its outcome is committed. The worker
 // remembers what it has under way, so that nothing is sent twice at the same time.
+//
+// On a database that other processes use too a delivery is taken with a lease: it is due again when that
+// ends, by the database's clock. Each change of the row moves its version on, and an outcome is stored only
+// where the version is still the one that was taken: whoever was paused for longer than its lease settles
+// nothing.
 #pragma once
 #include "core/webhook.h"
 #include "flow/env.h"
@@ -17,22 +22,45 @@ struct delivery {
 
 enum delivery_status { DELIVERY_PENDING = 0, DELIVERY_DONE = 1, DELIVERY_FAILED = 2 }; // stored
 
-// How many more may be taken for this host now.
-typedef int deliveries_room(void *self, struct str host);
+struct due_host {
+  struct str host;
+  int64_t next_us; // when its first delivery is due
+  int room;        // the caller's: how many to take
+};
 
-struct deliveries_due {
+// All hosts that have something pending, by name.
+struct flow_due_hosts {
+  struct job job;
+  bool shared;
+  // result
+  struct due_host *list;
+  int n, cap;
+  int64_t now_us; // by the clock that next_us goes by
+};
+// true: ended already (job.result); false: job.done will be called.
+bool flow_due_hosts_start(struct env *env, struct arena *a, struct flow_due_hosts *f) MUST_CHECK;
+
+// Takes what is due, at most `room` of each host, and no more hosts once there are `limit` in all. Where
+// nobody else uses the database this only reads: what is under way is given again, and the caller skips it.
+struct flow_take {
+  struct job job;
+  bool shared;
   // input
-  deliveries_room *room;
-  void *self;
-  int limit;
+  const struct due_host *hosts;
+  int hosts_n, limit;
+  int64_t lease_us;
   // result
   struct delivery *list;
-  int n;
-  int64_t next_us; // when the next one becomes due; INT64_MAX: none waits
+  int n, cap;
+  // inside
+  int64_t now_us;
+  int asked, queued; // hosts: in all, in the last round
 };
-// The deliveries that are due, at most `room` for each host and `limit` in all, fair between hosts. What is
-// under way already is given again: the caller skips it, and counts it in `room`.
-enum err flow_deliveries_due(struct env *env, struct arena *a, struct deliveries_due *due) MUST_CHECK;
+bool flow_take_start(struct env *env, struct arena *a, struct flow_take *f) MUST_CHECK; // as above
+
+// Gives back what was taken and not sent: it is due at once. What another has taken over is left alone.
+enum err flow_release(struct env *env, struct arena *a, const struct delivery *list, int n,
+                      int64_t lease_us) MUST_CHECK;
 
 // How many deliveries wait, and when the oldest of them was made (0: none waits).
 enum err flow_deliveries_waiting(struct env *env, struct arena *a, int64_t *n, int64_t *oldest_us) MUST_CHECK;
@@ -55,5 +83,7 @@ struct flow_settle {
   int http_status;           // 0: no answer
   struct str error, excerpt; // absent: none
   int64_t retry_after_s;
+  // result
+  bool overtaken; // the delivery was taken over or replayed meanwhile: nothing was stored
 };
 enum err flow_settle_start(struct env *env, struct arena *a, struct flow_settle *f) MUST_CHECK;

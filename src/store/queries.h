@@ -6,6 +6,10 @@
 #pragma once
 #include <stdbool.h>
 
+// PostgreSQL's clock, read once in a statement. The name is not qualified: a schema in front of the search
+// path gives a test a clock of its own.
+#define PG_CLOCK "(SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT))"
+
 #define PROJECT_COLS                                                                                         \
   "id, merchant_id, name, live, enabled, website, website_host, webhook_url, support, events, "              \
   "public_status, "                                                                                          \
@@ -32,6 +36,13 @@
 #define DELIVERY_COLS                                                                                        \
   "id, payment_id, project_id, is_test, event, webhook_id, url, host, body, status, attempts, "              \
   "round_attempts, created_us, next_us, delivered_us, version"
+
+#define DELIVERY_ADD(next_us)                                                                                \
+  "INSERT INTO deliveries (payment_id, project_id, is_test, event, webhook_id, url, host, body, status,"     \
+  " attempts, round_attempts, created_us, next_us, version)"                                                 \
+  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, " next_us ", 1) RETURNING id"
+
+#define FIRST_OF_HOST " ORDER BY host, next_us LIMIT 1"
 
 #define CREDENTIAL_COLS                                                                                      \
   "id, project_id, mode, key_tail, api_secret, webhook_secret, created_us, expires_us, used_us"
@@ -185,16 +196,25 @@
   X(Q_EVENT_ADD, "INSERT INTO events (payment_id, at_us, kind, detail) VALUES ($1, $2, $3, $4)")             \
   X(Q_EVENT_LIST, "SELECT at_us, kind, detail FROM events WHERE payment_id = $1 ORDER BY id")                \
   /* webhook deliveries */                                                                                   \
-  X(Q_DELIVERY_ADD,                                                                                          \
-    "INSERT INTO deliveries (payment_id, project_id, is_test, event, webhook_id, url, host, body, status,"   \
-    " attempts, round_attempts, created_us, next_us, version)"                                               \
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $9, 1) RETURNING id")                             \
+  /* due at once by the clock that leases go by, whatever the node's own says */                             \
+  Y(Q_DELIVERY_ADD, DELIVERY_ADD("$9"), DELIVERY_ADD("LEAST($9, " PG_CLOCK ")"))                             \
   X(Q_DELIVERY_BY_ID, "SELECT " DELIVERY_COLS " FROM deliveries WHERE id = $1")                              \
-  X(Q_DELIVERY_NEXT_HOST,                                                                                    \
-    "SELECT host, next_us FROM deliveries WHERE status = 0 AND host > $1 ORDER BY host, next_us LIMIT 1")    \
-  X(Q_DELIVERY_DUE,                                                                                          \
+  /* the next hosts and when the first of each is due; a server is a trip away: many, and its clock */       \
+  Y(Q_DELIVERY_HOSTS, "SELECT host, next_us FROM deliveries WHERE status = 0 AND host > $1" FIRST_OF_HOST,   \
+    "SELECT host, next_us, " PG_CLOCK " FROM (WITH RECURSIVE due (host, next_us, n) AS ("                    \
+    "(SELECT host, next_us, 1 FROM deliveries WHERE status = 0 AND host > $1" FIRST_OF_HOST ")"              \
+    " UNION ALL SELECT d.host, d.next_us, due.n + 1 FROM due CROSS JOIN LATERAL"                             \
+    " (SELECT host, next_us FROM deliveries WHERE status = 0 AND host > due.host" FIRST_OF_HOST ") AS d"     \
+    " WHERE due.n < 64) SELECT host, next_us FROM due) AS due")                                              \
+  /* due at $2, for the only process; or taken for $2 from now: the version then fences whoever had it */    \
+  Y(Q_DELIVERY_TAKE,                                                                                         \
     "SELECT " DELIVERY_COLS " FROM deliveries WHERE status = 0 AND host = $1 AND next_us <= $2"              \
-    " ORDER BY next_us LIMIT $3")                                                                            \
+    " ORDER BY next_us LIMIT $3",                                                                            \
+    "UPDATE deliveries SET next_us = " PG_CLOCK " + $2, version = version + 1 WHERE id = ANY (ARRAY ("       \
+    "SELECT id FROM deliveries WHERE status = 0 AND host = $1 AND next_us <= " PG_CLOCK                      \
+    " ORDER BY next_us LIMIT $3 FOR UPDATE SKIP LOCKED)) RETURNING " DELIVERY_COLS)                          \
+  X(Q_DELIVERY_RELEASE, "UPDATE deliveries SET next_us = next_us - $3, version = version + 1"                \
+                        " WHERE id = $1 AND version = $2 RETURNING 1")                                       \
   X(Q_DELIVERY_SETTLE, "UPDATE deliveries SET status = $2, attempts = $3, round_attempts = $4, next_us = "   \
                        "$5, delivered_us = $6,"                                                              \
                        " version = version + 1 WHERE id = $1 AND version = $7 RETURNING 1")                  \

@@ -2,6 +2,8 @@
 #include "../support/gateway.h"
 #include "flow/webhooks.h"
 
+#include <stdatomic.h>
+
 static const char body[] = "{}";
 
 static struct str signed_by(struct gateway *g, const struct credentials *c) {
@@ -76,9 +78,42 @@ static void the_overlap_ends_by_itself_or_at_once(void **state) {
   signers_free(s);
 }
 
-static int room(void *self, struct str host) {
-  (void)self;
-  return str_eqc(host, "full.example.com:443") ? 0 : 2;
+static void ended(struct job *j) {
+  atomic_store((_Atomic bool *)j->user, true);
+}
+
+static void wait_for(struct gateway *g, _Atomic bool *over) {
+  while (!atomic_load(over))
+    if (!store_run_queued(g->env.store, 100))
+      usleep(100);
+}
+
+// What is due now of all hosts but those that begin with "full", two of each at most; on PostgreSQL it is
+// leased.
+static struct flow_take *take(struct gateway *g) {
+  struct flow_due_hosts hosts = {0};
+  struct flow_take *t = ARENA_NEW(&g->arena, struct flow_take);
+  _Atomic bool over = false;
+  hosts.job = (struct job){.done = ended, .user = &over};
+  if (!flow_due_hosts_start(&g->env, &g->arena, &hosts))
+    wait_for(g, &over);
+  assert_int_equal(hosts.job.result, ERR_NONE);
+  int n = 0;
+  for (int i = 0; i < hosts.n; i++) {
+    hosts.list[n] = hosts.list[i];
+    hosts.list[n].room = 2;
+    n += hosts.list[n].next_us <= hosts.now_us && !str_starts(hosts.list[n].host, STR("full"));
+  }
+  atomic_store(&over, false);
+  *t = (struct flow_take){.job = {.done = ended, .user = &over},
+                          .hosts = hosts.list,
+                          .hosts_n = n,
+                          .limit = 1000,
+                          .lease_us = MINUTE_US};
+  if (!flow_take_start(&g->env, &g->arena, t))
+    wait_for(g, &over);
+  assert_int_equal(t->job.result, ERR_NONE);
+  return t;
 }
 
 // `n` payments of a project with this webhook, all paid.
@@ -107,22 +142,19 @@ static void each_host_gets_its_share(void **state) {
     g->project = p;
     pay(g, hosts[i], 5);
   }
-  struct deliveries_due due = {.room = room, .limit = 100};
-  assert_int_equal(flow_deliveries_due(&g->env, &g->arena, &due), ERR_NONE);
-  assert_int_equal(due.n, 4);
+  struct flow_take *due = take(g);
+  assert_int_equal(due->n, 4);
   for (int i = 0; i < 4; i++)
-    assert_true(str_eqc(due.list[i].host, i < 2 ? "a.example.com:443" : "b.example.com:8443"));
-  assert_int_equal(due.next_us, INT64_MAX);
+    assert_true(str_eqc(due->list[i].host, i < 2 ? "a.example.com:443" : "b.example.com:8443"));
 }
 
 static void what_waits_follows_a_changed_webhook(void **state) {
   struct gateway *g = *state;
   pay(g, "https://wrong.example.com/", 1);
   pay(g, "https://right.example.com/", 0);
-  struct deliveries_due due = {.room = room, .limit = 100};
-  assert_int_equal(flow_deliveries_due(&g->env, &g->arena, &due), ERR_NONE);
-  assert_int_equal(due.n, 1);
-  assert_true(str_eqc(due.list[0].url, "https://right.example.com/"));
+  struct flow_take *due = take(g);
+  assert_int_equal(due->n, 1);
+  assert_true(str_eqc(due->list[0].url, "https://right.example.com/"));
 }
 
 static void a_range_is_replayed_once_each(void **state) {
@@ -136,9 +168,62 @@ static void a_range_is_replayed_once_each(void **state) {
   assert_int_equal(n, 0);
   assert_int_equal(admin_delivery_replay(&g->env, &g->arena, &all, &n), ERR_NONE);
   assert_int_equal(n, 5);
-  struct deliveries_due due = {.room = room, .limit = 100};
-  assert_int_equal(flow_deliveries_due(&g->env, &g->arena, &due), ERR_NONE);
-  assert_int_equal(due.n, 2); // still no more than the host's share
+  assert_int_equal(take(g)->n, 2); // still no more than the host's share
+}
+
+static bool settle(struct gateway *g, const struct delivery *d, int http_status) {
+  struct flow_settle *f = ARENA_NEW(&g->arena, struct flow_settle);
+  *f = (struct flow_settle){.delivery = *d, .at_us = g->now_us, .http_status = http_status};
+  assert_int_equal(flow_settle_start(&g->env, &g->arena, f), ERR_NONE);
+  while (store_run_queued(g->env.store, 100)) {
+  }
+  assert_int_equal(f->job.result, ERR_NONE);
+  return !f->overtaken;
+}
+
+static int attempts_of(struct gateway *g, int64_t id, struct delivery_info *d) {
+  struct attempt_info *list;
+  int n;
+  assert_int_equal(admin_delivery_find(&g->env, &g->arena, id, d), ERR_NONE);
+  assert_int_equal(admin_delivery_attempts(&g->env, &g->arena, id, &list, &n), ERR_NONE);
+  assert_int_equal(d->attempts, n);
+  return n;
+}
+
+// An outcome counts once, and not after the delivery has been replayed.
+static void a_late_outcome_changes_nothing(void **state) {
+  struct gateway *g = *state;
+  struct delivery_info info;
+  int64_t n;
+  pay(g, "https://a.example.com/", 1);
+  struct delivery d = take(g)->list[0];
+  const struct replay_range one = {.id = d.id};
+  assert_int_equal(admin_delivery_replay(&g->env, &g->arena, &one, &n), ERR_NONE);
+  assert_false(settle(g, &d, 200));
+  assert_int_equal(attempts_of(g, d.id, &info), 0);
+  assert_true(str_eqc(info.status, "pending"));
+  d = take(g)->list[0];
+  assert_true(settle(g, &d, 500));
+  assert_false(settle(g, &d, 200));
+  assert_int_equal(attempts_of(g, d.id, &info), 1);
+  assert_true(str_eqc(info.status, "pending"));
+}
+
+// More hosts than one statement takes or a round asks.
+static void many_hosts(void **state) {
+  struct gateway *g = *state;
+  enum { HOSTS = 150 };
+  char url[64];
+  for (int i = 0; i < HOSTS; i++) {
+    const struct project_new in = {STR("a@example.com"), STR("P"), STR_NONE, STR_NONE};
+    assert_int_equal(admin_project_add(&g->env, &g->arena, &in, &g->project, g->keys), ERR_NONE);
+    snprintf(url, sizeof url, "https://h%d.example.com/", i);
+    pay(g, url, 1);
+  }
+  struct flow_take *due = take(g);
+  assert_int_equal(due->n, HOSTS);
+  for (int i = 1; i < HOSTS; i++)
+    assert_false(str_eq(due->list[i].host, due->list[i - 1].host));
 }
 
 int main(void) {
@@ -148,6 +233,8 @@ int main(void) {
       TEST(each_host_gets_its_share),
       TEST(what_waits_follows_a_changed_webhook),
       TEST(a_range_is_replayed_once_each),
+      TEST(a_late_outcome_changes_nothing),
+      TEST(many_hosts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

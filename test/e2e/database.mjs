@@ -1,28 +1,43 @@
 // Which database a gateway under test has. Without TEST_DATABASE it is SQLite in its data folder. With it, the URL of a
 // PostgreSQL server without a database (test/postgres start), each data folder gets a database of its own there when it is
 // first used; what this process has made is dropped when it ends.
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 
 const BASE = process.env.TEST_DATABASE || undefined;
 export const POSTGRES = BASE !== undefined;
 const PROGRAMS = '/usr/lib/postgresql/15/bin';
 
+const commandOf = (name) => (existsSync(PROGRAMS) ? path.join(PROGRAMS, name) : name);
+
 function program(name, args, timeout = 60000) {
-  const command = existsSync(PROGRAMS) ? path.join(PROGRAMS, name) : name;
-  const result = spawnSync(command, args, { encoding: 'utf8', timeout, maxBuffer: 1 << 28 });
+  const result = spawnSync(commandOf(name), args, { encoding: 'utf8', timeout, maxBuffer: 1 << 28 });
   if (result.error || result.status !== 0)
     throw new Error(`${name} ${args.join(' ')}: ${result.error ?? `exit ${result.status}`}\n${result.stderr ?? ''}`);
   return result.stdout;
 }
 
 // The rows of a statement on PostgreSQL, each a list of texts.
-export function sql(url, statement) {
-  const out = program('psql', ['-X', '-q', '-A', '-t', '-F', '\u001f', '-v', 'ON_ERROR_STOP=1', '-c', statement, '-d', url]);
-  return out.split('\n').filter(Boolean).map((line) => line.split('\u001f'));
+const psql = (url, statement) => ['-X', '-q', '-A', '-t', '-F', '\u001f', '-v', 'ON_ERROR_STOP=1', '-c', statement, '-d', url];
+const rowsOf = (out) => out.split('\n').filter(Boolean).map((line) => line.split('\u001f'));
+
+export const sql = (url, statement) => rowsOf(program('psql', psql(url, statement)));
+
+// The same while other things go on.
+export async function sqlLater(url, statement, timeout = 60000) {
+  const options = { encoding: 'utf8', timeout, maxBuffer: 1 << 28 };
+  return rowsOf((await promisify(execFile)(commandOf('psql'), psql(url, statement), options)).stdout);
+}
+
+// Ends all sessions of a database that are not this one's own; gives how many.
+export async function endSessions(url) {
+  const statement = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`;
+  return Number((await sqlLater(url, statement))[0][0]);
 }
 
 // A server's URL with a database in it; options of the URL stay where they belong.

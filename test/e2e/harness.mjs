@@ -342,7 +342,7 @@ export class Receiver {
       req.on('data', (chunk) => chunks.push(chunk));
       req.on('end', () => {
         const body = Buffer.concat(chunks).toString('utf8');
-        const record = { at: Date.now(), method: req.method, url: req.url, headers: req.headers, rawHeaders: req.rawHeaders, body };
+        const record = { at: Date.now(), port: req.socket.remotePort, method: req.method, url: req.url, headers: req.headers, rawHeaders: req.rawHeaders, body };
         receiver.records.push(record);
         if (typeof receiver.answer === 'function') receiver.answer(record, res);
         else res.writeHead(receiver.answer).end('OK');

@@ -1,7 +1,9 @@
 // Preloaded into the gateway by crash_storm.mjs: ends it with SIGKILL at one chosen call of the C library.
 //   KILLER_POINT=CALL:N:WHEN   the N-th CALL of the process; WHEN is before, within (half of it is done) or
 //   after
-// The gateway knows nothing of it: its files and sockets are then as a kill -9 at that instant leaves them.
+// Two are calls of PostgreSQL's protocol: `commit` is a send() with a COMMIT in it, `committed` the recv() of
+// its answer, always after it. The gateway knows nothing of it: its files and sockets are then as a kill -9
+// at that instant leaves them.
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -13,10 +15,11 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-enum call { FDATASYNC, FSYNC, PWRITE64, FTRUNCATE64, SENDMSG, SEND, CALLS };
+enum call { FDATASYNC, FSYNC, PWRITE64, FTRUNCATE64, SENDMSG, SEND, COMMIT, COMMITTED, CALLS };
 enum when { NEVER, BEFORE, WITHIN, AFTER };
 
-static const char *const names[CALLS] = {"fdatasync", "fsync", "pwrite64", "ftruncate64", "sendmsg", "send"};
+static const char *const names[CALLS] = {"fdatasync", "fsync", "pwrite64", "ftruncate64",
+                                         "sendmsg",   "send",  "commit",   "committed"};
 static enum call chosen = CALLS;
 static enum when chosen_when;
 static long chosen_n;
@@ -29,6 +32,7 @@ static struct {
   int (*ftruncate64)(int, off64_t);
   ssize_t (*sendmsg)(int, const struct msghdr *, int);
   ssize_t (*send)(int, const void *, size_t, int);
+  ssize_t (*recv)(int, void *, size_t, int);
 } real;
 
 static void die(void) {
@@ -63,6 +67,7 @@ __attribute__((constructor)) static void start(void) {
   real.ftruncate64 = (int (*)(int, off64_t))dlsym(RTLD_NEXT, "ftruncate64");
   real.sendmsg = (ssize_t(*)(int, const struct msghdr *, int))dlsym(RTLD_NEXT, "sendmsg");
   real.send = (ssize_t(*)(int, const void *, size_t, int))dlsym(RTLD_NEXT, "send");
+  real.recv = (ssize_t(*)(int, void *, size_t, int))dlsym(RTLD_NEXT, "recv");
   const char *point = getenv("KILLER_POINT");
   if (point)
     choose(point);
@@ -125,9 +130,24 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
   return done;
 }
 
+// The word with its NUL: as a statement in a message to the server, and as what one from the server calls
+// done.
+static bool has_commit(const void *bytes, size_t n) {
+  return memmem(bytes, n, "COMMIT", sizeof "COMMIT");
+}
+
 ssize_t send(int fd, const void *bytes, size_t n, int flags) {
   enum when when = reached(SEND);
+  if (when == NEVER && chosen == COMMIT && has_commit(bytes, n))
+    when = reached(COMMIT);
   ssize_t done = real.send(fd, bytes, when == WITHIN ? (n + 1) / 2 : n, flags);
   after(when);
+  return done;
+}
+
+ssize_t recv(int fd, void *bytes, size_t n, int flags) {
+  ssize_t done = real.recv(fd, bytes, n, flags);
+  if (chosen == COMMITTED && done > 0 && has_commit(bytes, (size_t)done))
+    after(reached(COMMITTED));
   return done;
 }

@@ -27,7 +27,6 @@ const CALLS_AT_FIRST_START = POSTGRES
   : { fdatasync: 6, pwrite64: 100, ftruncate64: 2, fsync: 3 };
 
 expectChecks('the program ends only when it is killed', 'it starts again', 'it stops in order');
-if (POSTGRES) expectChecks('a 503 says when to come back');
 
 const kills = {};
 

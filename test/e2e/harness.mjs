@@ -8,6 +8,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { databaseEnv, databaseOf, dropDatabase } from './database.mjs';
 
@@ -126,9 +127,10 @@ export const runOn = (dir, args, { env, ...options } = {}) =>
   run(BINARY, [...args, '--data', dir], { ...options, env: { ...databaseEnv(dir), ...env } });
 
 const living = new Set();
-process.on('exit', () => {
-  for (const server of living) server.remove();
-});
+const removeAll = () => living.forEach((server) => server.remove());
+process.on('exit', removeAll);
+// A test that failed has left its server, which would keep this process waiting.
+if (process.env.NODE_TEST_CONTEXT) after(removeAll);
 
 export class Server {
   // Options: prefix (path of the base URL), baseUrl, args (more flags), env, dir (data folder), bin, database (URL of

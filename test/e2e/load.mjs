@@ -2,7 +2,7 @@
 // whatever they got no answer for, as shops do, and pay in Test mode; a receiver hears the webhooks. What they were told is
 // what the gateway is measured by: verify() looks at single payments, settle() and the check…() functions at all of them.
 import { isDeepStrictEqual } from 'node:util';
-import { POSTGRES } from './database.mjs';
+import { POSTGRES, isOfTestServer } from './database.mjs';
 import { Receiver, hmacHex, sleep, standardSignatureOk } from './harness.mjs';
 
 const PAUSE_MS = 100; // of a client between two orders, at most
@@ -45,7 +45,7 @@ export function random(seed) {
 
 // ---- findings
 
-// What is checked all along, by name; each has to be looked at at least once.
+// What is checked all along, by name; each of these has to be looked at at least once.
 const checks = new Map(
   [
     'a create is answered with the payment', 'a repeated create gives the same payment', 'an action is answered',
@@ -62,7 +62,8 @@ export function expectChecks(...names) {
 }
 
 export function check(name, good, detail) {
-  const entry = checks.get(name);
+  const entry = checks.get(name) ?? { looked: 0, failed: 0 };
+  checks.set(name, entry);
   entry.looked++;
   if (good) return;
   if (++entry.failed <= 5) console.log(`FAILED: ${name}: ${typeof detail === 'function' ? detail() : detail}`);
@@ -456,8 +457,9 @@ export async function settle(choose, clients) {
 
 export async function doctor() {
   const result = await world.admin().cli(['doctor', '--json']);
-  const bad = result.stdout.split('\n').filter((text) => text.includes('"state":"bad"'));
-  check('doctor finds nothing bad', result.code === 0 && bad.length === 0 && result.stdout.includes('"check":"database"'),
+  const rows = result.stdout.split('\n').filter(Boolean).map((text) => JSON.parse(text));
+  const bad = rows.filter((row) => row.state === 'bad' && !isOfTestServer(row));
+  check('doctor finds nothing bad', result.code < 2 && bad.length === 0 && rows.some((row) => row.check === 'database'),
     () => result.stdout + result.stderr);
 }
 

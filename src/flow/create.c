@@ -10,7 +10,7 @@
 enum { ANSWER_MAX_BYTES = 16384 };
 
 // What the next call of the step does.
-enum stage { DECIDE, ALLOCATE, LINK, CHECK, END };
+enum stage { DECIDE, AGAIN, ALLOCATE, LINK, CHECK, END };
 
 static void read_order(struct flow_create *f) {
   struct job *j = &f->job;
@@ -19,7 +19,7 @@ static void read_order(struct flow_create *f) {
   f->allocation = NULL;
   f->stage = DECIDE;
   f->replayed = f->takes_over = false;
-  JOB_OP(j, Q_ORDER_PAYMENT, v_int(f->project->id), v_int(f->is_test), v_text(f->request.order_id));
+  JOB_OP(j, Q_ORDER_GET, v_int(f->project->id), v_int(f->is_test), v_text(f->request.order_id));
   if (f->idempotency_key.p)
     JOB_OP(j, Q_IDEMPOTENCY_GET, v_int(f->project->id), v_int(f->is_test), v_text(f->idempotency_key));
 }
@@ -123,7 +123,14 @@ static enum err decide(struct flow_create *f) {
     return replay_key(f, rows_at(job_rows(&f->job, 1), 0));
   if (order->n == 0)
     return start_new(f, false);
-  row_to_payment(f->env, rows_at(order, 0), &f->old);
+  f->stage = AGAIN;
+  JOB_OP(&f->job, Q_PAYMENT_BY_ID, rows_at(order, 0)[0]);
+  return ERR_NONE;
+}
+
+static enum err decide_again(struct flow_create *f) {
+  f->stage = END;
+  row_to_payment(f->env, rows_at(job_rows(&f->job, 0), 0), &f->old);
   switch (order_again(f)) {
   case AGAIN_CONFLICT:
     return ERR_ORDER_AMOUNT;
@@ -199,6 +206,8 @@ static enum err create_step(struct job *j) {
   switch ((enum stage)f->stage) {
   case DECIDE:
     return decide(f);
+  case AGAIN:
+    return decide_again(f);
   case ALLOCATE:
     return allocate(f);
   case LINK:

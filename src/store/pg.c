@@ -54,9 +54,6 @@ const char *pg_error_text(const struct pg *p) {
   return p->error[0] ? p->error : "no answer";
 }
 
-static void note_error(struct pg *p, const char *text) {
-  one_line(p->error, sizeof p->error, text);
-}
 
 void pg_close(struct pg *p) {
   PQfinish(p->c);
@@ -67,8 +64,15 @@ bool pg_alive(const struct pg *p) {
   return p->c && PQstatus(p->c) == CONNECTION_OK;
 }
 
+static void note_error(struct pg *p, const char *text) {
+  one_line(p->error, sizeof p->error, text);
+}
+
 bool pg_look(struct pg *p) {
-  return pg_alive(p) && PQconsumeInput(p->c) && !PQisBusy(p->c) && pg_alive(p);
+  bool ok = pg_alive(p) && PQconsumeInput(p->c) && !PQisBusy(p->c) && pg_alive(p);
+  if (!ok)
+    note_error(p, PQerrorMessage(p->c));
+  return ok;
 }
 
 static bool refuse(struct pg *p, char *error, size_t size, const char *why) {

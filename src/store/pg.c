@@ -54,7 +54,6 @@ const char *pg_error_text(const struct pg *p) {
   return p->error[0] ? p->error : "no answer";
 }
 
-
 void pg_close(struct pg *p) {
   PQfinish(p->c);
   p->c = NULL;

@@ -115,8 +115,7 @@
   Y(Q_PAYMENT_SKIP, "UPDATE sqlite_sequence SET seq = seq + $1 WHERE name = 'payments'",                     \
     "SELECT setval(pg_get_serial_sequence('payments', 'id'),"                                                \
     " nextval(pg_get_serial_sequence('payments', 'id')) + $1)")                                              \
-  X(Q_ORDER_GET,                                                                                             \
-    "SELECT payment_id FROM orders WHERE project_id = $1 AND is_test = $2 AND order_id = $3")                \
+  X(Q_ORDER_GET, "SELECT payment_id FROM orders WHERE project_id = $1 AND is_test = $2 AND order_id = $3")   \
   X(Q_ORDER_ADD, "INSERT INTO orders (project_id, is_test, order_id, payment_id) VALUES ($1, $2, $3, $4)"    \
                  " ON CONFLICT (project_id, is_test, order_id) DO NOTHING RETURNING 1")                      \
   X(Q_ORDER_MOVE,                                                                                            \

@@ -1,5 +1,6 @@
 // Use cases on a real SQLite database, with a clock of the test's own.
 #include "../support/gateway.h"
+#include "base/metrics.h"
 
 #define XPUB                                                                                                 \
   "xpub6D1AabNHCupeiLM65ZR9UStMhJ1vCpyV4XbZdyhMZBiJXALQtmn9p42VTQckoHVn8WNqS7dqnJokZHAHcHGoaQgmv8D45oNUKx6D" \
@@ -14,6 +15,14 @@ static void the_same_order_is_answered_as_it_is(void **state) {
   assert_true(str_eq(a->answer, b->answer));
   assert_int_equal(create(g, true, "O1", 50000001)->job.result, ERR_ORDER_AMOUNT);
   assert_int_equal(create(g, true, "o1", 50000001)->job.result, ERR_NONE); // compared as bytes
+}
+
+// Each costs a trip or its share of one: the order is asked for, the payment and the order are written.
+static void a_create_takes_three_statements(void **state) {
+  struct gateway *g = *state;
+  int64_t before = metric_get(METRIC_STATEMENTS);
+  assert_int_equal(create(g, true, "O1", 50000000)->job.result, ERR_NONE);
+  assert_int_equal(metric_get(METRIC_STATEMENTS) - before, 3);
 }
 
 static void one_batch_sees_its_own_writes(void **state) {
@@ -339,6 +348,7 @@ static void pairs_in_force_have_an_end(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(the_same_order_is_answered_as_it_is),
+      TEST(a_create_takes_three_statements),
       TEST(one_batch_sees_its_own_writes),
       TEST(an_expired_order_is_taken_over),
       TEST(another_amount_after_the_end_is_a_fresh_payment),

@@ -114,8 +114,11 @@ bool flow_take_start(struct env *env, struct arena *a, struct flow_take *f) {
   f->now_us = world_now(env->world);
   if (!f->shared)
     return store_read_start(env->store, &f->job);
-  f->job.result = store_submit(env->store, &f->job);
-  return f->job.result != ERR_NONE;
+  enum err e = store_submit(env->store, &f->job);
+  if (e == ERR_NONE)
+    return false; // it is the writer's now
+  f->job.result = e;
+  return true;
 }
 
 struct release {

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
   ROUNDS_MAX = 1000000, // a job that needs more is a bug
@@ -55,9 +56,18 @@ static void tell_committed(struct job **jobs, size_t n) {
       jobs[i]->committed(jobs[i]);
 }
 
+// The victim of a deadlock that comes back at once takes its locks before the other wakes: the same again.
+static void step_aside(int tries) {
+  uint16_t chance;
+  world_random(&world_real, &chance, sizeof chance);
+  nanosleep(&(struct timespec){.tv_nsec = 1000000L + chance % (4 * tries) * 1000000L}, NULL);
+}
+
 static enum outcome attempt(struct backend *b, struct job **jobs, size_t n) {
   enum outcome o = COLLISION;
   for (int i = 0; i < COLLISIONS_MAX && o == COLLISION; i++) {
+    if (i)
+      step_aside(i);
     o = b->calls->together(b, jobs, n);
     if (o == COMMITTED)
       tell_committed(jobs, n);

@@ -157,6 +157,7 @@ static enum MHD_Result work(struct server_request *q) {
     q->close = true;
   if (q->early == ERR_NONE && atomic_load(&q->server->stop) == STOP_WORK)
     q->early = ERR_STOPPING;
+  r->body = r->route && r->route->body_type ? buf_view(&q->body) : STR("");
   if (q->early != ERR_NONE) {
     if (q->allow)
       request_add_header(r, "Allow", str_of(q->allow));
@@ -165,7 +166,6 @@ static enum MHD_Result work(struct server_request *q) {
     request_error(r, q->early, NULL);
     return send_answer(q);
   }
-  r->body = r->route->body_type ? buf_view(&q->body) : STR("");
   if (q->server->o.admit)
     q->server->o.admit(r);
   return r->status ? send_answer(q) : run(q, r->route->handle);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { PAGE_BYTES_MAX = 128 * 1024 };
+enum { PAGE_BYTES_MAX = 128 * 1024, RETRY_S = 5 };
 
 #define HTML "text/html; charset=utf-8"
 
@@ -89,11 +89,19 @@ void page_refuse(struct request *r, enum err e, int64_t id, struct str chosen) {
   checkout_view_message(&v, state, state == CHECKOUT_UNKNOWN ? 0 : id, &facts);
   if (err_status(e) == 503)
     request_add_header(r, "Retry-After", STR("1"));
+  // What answers a button's POST cannot be loaded again: that leads back to the payment, or nowhere.
+  if (err_status(e) == 503 && (id || !str_eqc(r->method, "POST")))
+    v.retry_s = RETRY_S;
   page_show(r, err_status(e), &v);
 }
 
+// Refused before its handler: of what it asks for, only what its address and its form say is known.
 void page_error(struct request *r, enum err e) {
-  page_refuse(r, e, 0, STR_NONE);
+  struct str id = request_query(r, "id"), lang = request_query(r, "lang");
+  int64_t number = 0;
+  if (!str_to_i64(id.p ? id : request_form(r, "id"), &number))
+    number = 0;
+  page_refuse(r, e, number, lang.p ? lang : request_form(r, "lang"));
 }
 
 static const char *type_of(const char *name) {

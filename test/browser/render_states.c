@@ -180,6 +180,7 @@ static const struct {
     {"unknown", NULL, CHECKOUT_UNKNOWN},
     {"too-late", NULL, CHECKOUT_TOO_LATE},
     {"trouble", NULL, CHECKOUT_TROUBLE},
+    {"trouble-passes", NULL, CHECKOUT_TROUBLE},
 };
 
 static void put(const char *dir, const char *sub, const char *name, struct str data) {
@@ -203,6 +204,7 @@ static void render(const char *dir, enum lang lang, size_t i, struct arena *a) {
   } else {
     checkout_view_message(&v, scenes[i].message, scenes[i].message == CHECKOUT_UNKNOWN ? 0 : s.payment.id,
                           &s.facts);
+    v.retry_s = strcmp(scenes[i].name, "trouble-passes") == 0 ? 5 : 0;
   }
   struct buf o;
   buf_init(&o, a, PAGE_MAX);

@@ -1,0 +1,165 @@
+// Several nodes on one PostgreSQL database: waiting pages hear at once of what happens at another node, and find by
+// themselves what a lost message would have said. While the database is away everybody is told to come back.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { POSTGRES, sql, urlOf } from './database.mjs';
+import { ROOT, Server, newOrderId, request, sleep, until } from './harness.mjs';
+
+const AT_ONCE_MS = 1000, FOUND_MS = 6000;
+const args = ['--rate-limit', 'no'];
+
+// Asks for news of a payment as its page does; gives the answer and how long it took.
+async function poll(node, id, version = 1, state = 'waiting') {
+  const from = Date.now();
+  const answer = await request(node.url(`/pay/status?id=${id}&v=${version}&s=${state}&lang=en`));
+  return { answer, ms: Date.now() - from };
+}
+
+async function waitingAt(node) {
+  return Number(/^http_requests_waiting (\d+)/m.exec((await request(`${node.ops}/metrics`)).text)[1]);
+}
+
+// A new payment for which a page waits at the node.
+async function waitedFor(node, keys) {
+  const order = newOrderId(), before = await waitingAt(node);
+  const { payment_id: id } = await node.createOk(keys, { order_id: order });
+  const news = poll(node, id);
+  await until(async () => (await waitingAt(node)) > before, 'the page waits');
+  return { id, order, news };
+}
+
+async function pay(node, id) {
+  assert.equal((await node.testAction(id, 'pay')).status, 303);
+  return Date.now();
+}
+
+if (POSTGRES)
+  describe('two nodes', () => {
+    let a, b, keys;
+    before(async () => {
+      a = await Server.start({ args });
+      b = await Server.start({ args: [...args, '--secret-key-file', path.join(a.dir, 'secret.key')], database: a.database });
+      keys = (await a.addProject()).test;
+    });
+    after(async () => {
+      await b?.close();
+      await a?.close();
+    });
+
+    test('any of them serves any request', async () => {
+      const payment = await a.createOk(keys);
+      assert.equal((await b.status(payment.payment_id, keys)).json.payment.pay_amount, payment.pay_amount);
+      assert.equal((await request(b.url(`/pay/?id=${payment.payment_id}`))).status, 200);
+      const again = await b.create(keys, { order_id: payment.order_id, amount: payment.amount });
+      assert.equal(again.json.payment.payment_id, payment.payment_id);
+      assert.equal(again.headers['idempotent-replayed'], 'true');
+    });
+
+    test('a page at one hears at once of a payment at the other', async () => {
+      for (let i = 0; i < 5; i++) {
+        const { id, news } = await waitedFor(b, keys);
+        const paid = await pay(a, id);
+        const { answer } = await news;
+        assert.ok(Date.now() - paid < AT_ONCE_MS, `after ${Date.now() - paid} ms`);
+        assert.equal(answer.json.status, 'paid');
+        assert.match(answer.json.html, /Paid/);
+      }
+    });
+
+    test('it hears of it too when the connection for messages was lost', async () => {
+      const { id, news } = await waitedFor(b, keys);
+      sql(b.database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query ~ 'LISTEN|pg_notify' AND pid <> pg_backend_pid()");
+      const paid = await pay(a, id);
+      assert.equal((await news).answer.json.status, 'paid');
+      assert.ok(Date.now() - paid < FOUND_MS, `after ${Date.now() - paid} ms`);
+      await until(() => /messages between the nodes arrive again/.test(b.log), 'the node says that messages arrive again');
+    });
+
+    test('a change that nobody has told of is found, and wakes nobody else', async () => {
+      const other = await waitedFor(b, keys);
+      const { order, news } = await waitedFor(b, keys);
+      sql(b.database, `UPDATE payments SET version = version + 1 WHERE order_id = '${order}'`);
+      const { answer, ms } = await news;
+      assert.equal(answer.json.version, 2);
+      assert.ok(ms < FOUND_MS, `after ${ms} ms`);
+      assert.equal(await waitingAt(b), 1);
+      await pay(b, other.id);
+      assert.equal((await other.news).answer.json.status, 'paid');
+    });
+  });
+
+const server = `nodes-${process.pid}`;
+function postgres(...command) {
+  const result = spawnSync(path.join(ROOT, 'test/postgres'), command, { encoding: 'utf8', timeout: 60000 });
+  if (result.status !== 0) throw new Error(`test/postgres ${command.join(' ')}: ${result.stdout}${result.stderr}`);
+  return result.stdout.trim();
+}
+
+// 503 with Retry-After, soon.
+async function comesBack(ask) {
+  const from = Date.now();
+  const answer = await ask();
+  assert.equal(answer.status, 503, answer.text);
+  assert.match(answer.headers['retry-after'], /^[1-9]\d*$/);
+  assert.ok(Date.now() - from < 4000, `after ${Date.now() - from} ms`);
+  return answer;
+}
+
+if (POSTGRES)
+  describe('while the database is away', () => {
+    let node, known, cold, payment, news;
+    before(async () => {
+      const base = postgres('primary', server);
+      sql(urlOf(base, 'postgres'), 'CREATE DATABASE gateway');
+      node = await Server.start({ args, database: urlOf(base, 'gateway') });
+      known = (await node.addProject()).test;
+      cold = (await node.addProject()).test;
+      payment = await node.createOk(known);
+      news = poll(node, payment.payment_id);
+      await until(async () => (await waitingAt(node)) > 0, 'the page waits');
+      postgres('fence', server);
+    });
+    after(async () => {
+      await node?.close();
+      postgres('stop', server);
+    });
+
+    test('a create is refused for now', async () => {
+      const answer = await comesBack(() => node.create(known));
+      assert.equal(answer.json.code, 'unavailable');
+      assert.equal(answer.json.ok, false);
+    });
+    test('a key that is not in memory is not called wrong', async () => {
+      for (const ask of [() => node.create(cold), () => node.status(payment.payment_id, cold)])
+        assert.equal((await comesBack(ask)).json.code, 'unavailable');
+    });
+    test('so are the status and the poll', async () => {
+      await comesBack(() => node.status(payment.payment_id));
+      await comesBack(() => node.status(payment.payment_id, known));
+      await comesBack(() => request(node.url(`/pay/status?id=${payment.payment_id}&v=1&s=waiting`)));
+    });
+    test('the checkout loads itself again, in the language of its visitor', async () => {
+      const id = payment.payment_id;
+      const page = await comesBack(() => request(node.url(`/pay/?id=${id}&lang=es`)));
+      assert.match(page.text, new RegExp(`<meta http-equiv="refresh" content="5;url=\\./\\?id=${id}&amp;lang=es">`));
+      assert.match(page.text, /no lo envíe dos veces/);
+      const button = await comesBack(() => node.testAction(id, 'pay'));
+      assert.match(button.text, new RegExp(`content="5;url=\\./\\?id=${id}">`));
+    });
+    test('the node says that it is not ready', async () => {
+      assert.equal((await request(`${node.ops}/readyz`)).status, 503);
+      assert.equal((await request(`${node.ops}/livez`)).status, 200);
+    });
+    test('when it is back all goes on by itself, also for who waited', async () => {
+      postgres('start', server);
+      await until(async () => (await node.create(known)).status === 200, 'creates go on', 15000, 200);
+      assert.equal((await node.status(payment.payment_id, cold)).status, 404, 'the key is known, the payment another project’s');
+      assert.equal((await node.status(payment.payment_id, known)).json.payment.status, 'pending');
+      await until(async () => (await node.testAction(payment.payment_id, 'pay')).status === 303, 'paid', 10000, 200);
+      assert.equal((await news).answer.json.status, 'paid');
+      await sleep(100);
+      assert.equal((await request(`${node.ops}/readyz`)).status, 200);
+    });
+  });

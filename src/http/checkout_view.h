@@ -73,7 +73,7 @@ struct checkout_view {
   struct str next_url; // where the payer goes on to; absent: nowhere
   int next_s;          // by itself after so many seconds; 0: only by the link
   int64_t newer_id;    // CHECKOUT_REPLACED
-  int retry_s;         // CHECKOUT_TROUBLE that passes: the page is loaded again after so many seconds; 0: not
+  bool passes;         // CHECKOUT_TROUBLE: the page is loaded again by itself
 };
 
 // What the payment itself does not know.

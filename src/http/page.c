@@ -82,16 +82,26 @@ static enum checkout_state state_for(enum err e) {
   return status == 409 ? CHECKOUT_TOO_LATE : CHECKOUT_TROUBLE;
 }
 
+// Loaded again by itself, with and without JavaScript: a payer's page must not end here. What answers a
+// button's POST cannot be loaded again: from there it goes back to the payment.
+static void retry(struct request *r, struct checkout_view *v) {
+  request_add_header(r, "Retry-After", STR("1"));
+  v->passes = v->id || !str_eqc(r->method, "POST");
+  if (v->id)
+    request_add_header(r, "Refresh",
+                       str_printf(r->arena, "%d; url=./?id=%lld%s%.*s", RETRY_S, (long long)v->id,
+                                  v->chosen.n ? "&lang=" : "", STR_FMT(v->chosen)));
+  else if (v->passes)
+    request_add_header(r, "Refresh", str_printf(r->arena, "%d", RETRY_S));
+}
+
 void page_refuse(struct request *r, enum err e, int64_t id, struct str chosen) {
   struct checkout_view v;
   struct checkout_facts facts = page_facts(r, chosen);
   enum checkout_state state = state_for(e);
   checkout_view_message(&v, state, state == CHECKOUT_UNKNOWN ? 0 : id, &facts);
   if (err_status(e) == 503)
-    request_add_header(r, "Retry-After", STR("1"));
-  // What answers a button's POST cannot be loaded again: that leads back to the payment, or nowhere.
-  if (err_status(e) == 503 && (id || !str_eqc(r->method, "POST")))
-    v.retry_s = RETRY_S;
+    retry(r, &v);
   page_show(r, err_status(e), &v);
 }
 

@@ -204,7 +204,7 @@ static void render(const char *dir, enum lang lang, size_t i, struct arena *a) {
   } else {
     checkout_view_message(&v, scenes[i].message, scenes[i].message == CHECKOUT_UNKNOWN ? 0 : s.payment.id,
                           &s.facts);
-    v.retry_s = strcmp(scenes[i].name, "trouble-passes") == 0 ? 5 : 0;
+    v.passes = strcmp(scenes[i].name, "trouble-passes") == 0;
   }
   struct buf o;
   buf_init(&o, a, PAGE_MAX);

@@ -143,10 +143,10 @@ if (POSTGRES)
     test('the checkout loads itself again, in the language of its visitor', async () => {
       const id = payment.payment_id;
       const page = await comesBack(() => request(node.url(`/pay/?id=${id}&lang=es`)));
-      assert.match(page.text, new RegExp(`<meta http-equiv="refresh" content="5;url=\\./\\?id=${id}&amp;lang=es">`));
+      assert.equal(page.headers.refresh, `5; url=./?id=${id}&lang=es`);
       assert.match(page.text, /no lo envíe dos veces/);
       const button = await comesBack(() => node.testAction(id, 'pay'));
-      assert.match(button.text, new RegExp(`content="5;url=\\./\\?id=${id}">`));
+      assert.equal(button.headers.refresh, `5; url=./?id=${id}`);
     });
     test('the node says that it is not ready', async () => {
       assert.equal((await request(`${node.ops}/readyz`)).status, 503);

@@ -106,12 +106,14 @@ static enum err try_next(struct allocation *al, struct job *j) {
     return claim(al, j, &al->slots[0]);
   for (int i = 0; i < al->n_slots; i++)
     JOB_OP(j, Q_RESERVATION_AT, v_int(al->slots[i].address_id), v_int(al->slots[i].pay_amount.micro));
+  pools_looking(pools, al->project->id, al->amount, true);
   al->stage = LOOKED;
   return ERR_NONE;
 }
 
 static enum err looked(struct allocation *al, struct job *j) {
   const struct slot *free = NULL;
+  pools_looking(al->env->pools, al->project->id, al->amount, false);
   for (int i = 0; i < al->n_slots; i++) {
     const struct slot *s = &al->slots[i];
     if (job_rows(j, i)->n)

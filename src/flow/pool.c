@@ -30,6 +30,7 @@ struct hint {
   uint64_t begun, looked; // ticks: of the walk's beginning, of the last time that it was begun anew
   struct freed *heap;
   int n_freed;
+  int looking;  // jobs that hold candidates which they will not all need
   bool sure;    // the last candidate was free
   bool rewound; // the walk has begun anew since something was found or released
   bool full;    // it has come to the end since: all are taken
@@ -244,7 +245,7 @@ bool pools_rewind(struct pools *p, const struct project *project, struct usdt am
   struct hint *h = hint_of(pool, amount);
   uint64_t tick = atomic_load(&p->ticks);
   bool later = h->full && h->looked != tick; // another node may have released something
-  h->full = !later && (h->full || h->rewound);
+  h->full = !later && !h->looking && (h->full || h->rewound);
   h->looked = tick;
   h->sure = false;
   if (h->full)
@@ -252,6 +253,12 @@ bool pools_rewind(struct pools *p, const struct project *project, struct usdt am
   h->at = h->jump = 0;
   h->n_freed = 0;
   return h->rewound = true;
+}
+
+void pools_looking(struct pools *p, int64_t project_id, struct usdt amount, bool begins) {
+  struct hint *h = known_hint(find(p, project_id), amount);
+  if (h && (begins || h->looking))
+    h->looking += begins ? 1 : -1;
 }
 
 void pools_found(struct pools *p, int64_t project_id, struct usdt amount) {

@@ -50,6 +50,9 @@ bool pools_next(struct pools *p, const struct project *project, struct usdt amou
 // already and nothing was found or released since, so all are taken.
 bool pools_rewind(struct pools *p, const struct project *project, struct usdt amount);
 
+// Candidates are being looked at, or no longer: until then the end of a walk does not say that all are taken.
+void pools_looking(struct pools *p, int64_t project_id, struct usdt amount, bool begins);
+
 // What became of the last candidate: it was free, or it was not. Was it free, the next one very likely is
 // too.
 void pools_found(struct pools *p, int64_t project_id, struct usdt amount);

@@ -111,6 +111,12 @@ FIRST ?= 1
 sim: $(B)/sim/sim ## SEEDS simulated runs from seed FIRST on, with faults, crashes and an oracle
 	test/sim/run $(B)/sim/sim $(FIRST) $(SEEDS)
 
+# The same gateway against a real server: connections that fail, answers that are lost, several nodes.
+.PHONY: sim-postgres
+sim-postgres: SEEDS := 200
+sim-postgres: $(B)/sim/sim ## SEEDS simulated runs on PostgreSQL
+	test/postgres run test/sim/run $(B)/sim/sim $(FIRST) $(SEEDS)
+
 sim-million: ## a million simulated runs
 	@$(MAKE) --no-print-directory sim SEEDS=1000000
 

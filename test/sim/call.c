@@ -3,9 +3,9 @@
 #include "base/hmac.h"
 #include "http/api_payments.h"
 #include "http/page_checkout.h"
+#include "order.h"
 #include "sim.h"
 #include "stats.h"
-#include "vfs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +66,7 @@ void request_resume(struct request *r) {
 
 // ---- making them -----------------------------------------------------------------------------------------
 
-static struct call *call_new(struct sim *s, const char *method, const char *target, const char *body) {
+static struct call *call_new(struct node *n, const char *method, const char *target, const char *body) {
   for (int i = 0; i < CALLS_MAX; i++) {
     struct call *c = &calls[i];
     if (c->used)
@@ -78,7 +78,7 @@ static struct call *call_new(struct sim *s, const char *method, const char *targ
     c->priv = (struct server_request){0};
     c->r = (struct request){.arena = &c->arena,
                             .method = str_of(method),
-                            .app = &s->app,
+                            .app = &n->app,
                             .priv = &c->priv,
                             .client = STR("203.0.113.9")};
     c->r.target = str_copy(&c->arena, str_of(target));
@@ -88,7 +88,7 @@ static struct call *call_new(struct sim *s, const char *method, const char *targ
     c->r.query = query ? str_of(query + 1) : STR_NONE;
     return c;
   }
-  violation(s->oracle, "too many requests at once");
+  violation(n->sim->oracle, "too many requests at once");
 }
 
 static void call_free(struct call *c) {
@@ -145,95 +145,117 @@ static int64_t location_id(const struct call *c) {
   return 0;
 }
 
-static void answered(struct sim *s, struct call *c) {
-  char code[64] = "";
-  bool faulty = vfs_fired() > c->op.fired;
-  s->oracle->hints_true = vfs_fired() == s->fired_before;
-  struct answer a = {.status = c->r.status, .body = str_c(&c->arena, c->r.answer), .code = code};
-  if (a.status != 200)
-    text_field(a.body, "code", code, sizeof code);
+// What the client hears.
+static struct heard hear(struct node *n, struct call *c) {
+  struct heard h = {.op = c->op, .location_id = location_id(c)};
+  h.faulty = below->fired(n->number) > c->op.fired;
+  h.answer = (struct answer){.status = c->r.status, .body = str_c(&c->arena, c->r.answer)};
+  if (h.answer.status != 200)
+    text_field(h.answer.body, "code", h.code, sizeof h.code);
   for (int i = 0; i < c->r.n_headers; i++)
-    a.replayed |= strcmp(c->r.headers[i].name, "Idempotent-Replayed") == 0;
-  trace(s, "  %s order %s payment %d: %d %s", c->op.kind == DO_CREATE ? "create" : "action", c->op.order,
-        c->op.payment, a.status, code);
-  if (c->op.kind == DO_CREATE)
-    oracle_created(s->oracle, &c->op, &a, faulty);
-  else
-    oracle_acted(s->oracle, &c->op, &a, location_id(c), faulty);
-  call_free(c);
+    h.answer.replayed |= strcmp(c->r.headers[i].name, "Idempotent-Replayed") == 0;
+  bool refused = h.code[0] && strcmp(h.code, "unavailable") != 0 && strcmp(h.code, "busy") != 0 &&
+                 strcmp(h.code, "internal") != 0;
+  h.unknown = h.faulty && below->nodes > 1 && h.answer.status >= 500 && !refused;
+  trace(n->sim, "  %s order %s payment %d: %d %s", c->op.kind == DO_CREATE ? "create" : "action", c->op.order,
+        c->op.payment, h.answer.status, h.code);
+  return h;
 }
 
-static void start(struct sim *s, struct call *c, const struct intent *op, request_fn *handler) {
+static void tell_oracle(struct node *n, struct heard *list, int count) {
+  struct sim *s = n->sim;
+  for (int i = 0; i < count; i++)
+    list[i].answer.code = list[i].code;
+  s->oracle->hints_true = s->n_nodes == 1 && below->fired(n->number) == n->fired_before;
+  bool any = below->nodes > 1;
+  for (int i = 0; i < count; i++) // what has failed runs again behind the others
+    any |= list[i].faulty;
+  if (any)
+    order_any(s->oracle, list, count, false);
+  else
+    order_as_given(s->oracle, list, count);
+}
+
+static void start(struct node *n, struct call *c, const struct intent *op, request_fn *handler) {
   c->op = *op;
   handler(&c->r);
-  if (!c->priv.then)
-    answered(s, c);
-  else if (s->n_queued == CALLS_MAX)
-    violation(s->oracle, "too many requests at once");
-  else
-    s->queued[s->n_queued++] = c;
+  if (!c->priv.then) {
+    struct heard h = hear(n, c);
+    tell_oracle(n, &h, 1);
+    call_free(c);
+  } else if (n->n_queued == CALLS_MAX) {
+    violation(n->sim->oracle, "too many requests at once");
+  } else {
+    n->queued[n->n_queued++] = c;
+  }
 }
 
-void call_create(struct sim *s, const struct intent *op, const struct signature *signature,
+void call_create(struct node *n, const struct intent *op, const struct signature *signature,
                  const char *body) {
-  struct call *c = call_new(s, "POST", "/api/create-payment.php", body);
-  sign(s, c, signature);
-  start(s, c, op, api_create_payment);
+  struct call *c = call_new(n, "POST", "/api/create-payment.php", body);
+  sign(n->sim, c, signature);
+  start(n, c, op, api_create_payment);
 }
 
 static const char *const action_words[] = {"pay",    "underpay", "overpay", "late",
                                            "expire", "cancel",   "cancel",  "extend"};
 
-void call_action(struct sim *s, const struct intent *op, int64_t id) {
+void call_action(struct node *n, const struct intent *op, int64_t id) {
   char body[96];
   snprintf(body, sizeof body, "id=%lld&action=%s", (long long)id, action_words[op->action]);
-  struct call *c = call_new(s, "POST",
+  struct call *c = call_new(n, "POST",
                             op->action == DO_CANCEL   ? "/pay/cancel"
                             : op->action == DO_EXTEND ? "/pay/extend"
                                                       : "/pay/test",
                             body);
-  start(s, c, op,
+  start(n, c, op,
         op->action == DO_CANCEL   ? page_checkout_cancel
         : op->action == DO_EXTEND ? page_checkout_extend
                                   : page_checkout_test);
 }
 
-int call_status(struct sim *s, int64_t id, const struct signature *signature, char *body, size_t size) {
+int call_status(struct node *n, int64_t id, const struct signature *signature, char *body, size_t size) {
   char target[96];
   snprintf(target, sizeof target, "/api/payment-status.php?payment_id=%lld", (long long)id);
-  struct call *c = call_new(s, "GET", target, "");
+  struct call *c = call_new(n, "GET", target, "");
   if (signature)
-    sign(s, c, signature);
+    sign(n->sim, c, signature);
   api_payment_status(&c->r);
   snprintf(body, size, "%.*s", STR_FMT(c->r.answer));
   call_free(c);
   return c->r.status;
 }
 
-void calls_run(struct sim *s, int batch) {
-  while (!gateway_crashed() && store_run_queued(s->env.store, (size_t)batch) && !gateway_crashed()) {
-    int left = 0;
-    for (int i = 0; i < s->n_queued; i++) {
-      struct call *c = s->queued[i];
+void calls_run(struct node *n, int batch) {
+  while (!gateway_crashed(n) && store_run_queued(n->env.store, (size_t)batch) && !gateway_crashed(n)) {
+    struct heard list[CALLS_MAX];
+    struct call *ended[CALLS_MAX];
+    int left = 0, count = 0;
+    for (int i = 0; i < n->n_queued; i++) {
+      struct call *c = n->queued[i];
       if (c->priv.resumed) {
         c->priv.then(&c->r);
-        answered(s, c);
+        list[count] = hear(n, c);
+        ended[count++] = c;
       } else {
-        s->queued[left++] = c;
+        n->queued[left++] = c;
       }
     }
-    s->n_queued = left;
+    n->n_queued = left;
+    tell_oracle(n, list, count);
+    for (int i = 0; i < count; i++)
+      call_free(ended[i]);
   }
 }
 
 // They may have happened: the database will tell.
-void calls_drop(struct sim *s) {
-  for (int i = 0; i < s->n_queued; i++) {
-    struct call *c = s->queued[i];
+void calls_drop(struct node *n) {
+  for (int i = 0; i < n->n_queued; i++) {
+    struct call *c = n->queued[i];
     if (c->priv.then)
       c->priv.then(&c->r); // gives back what the handler holds
-    oracle_open(s->oracle, &c->op);
+    oracle_open(n->sim->oracle, &c->op);
     call_free(c);
   }
-  s->n_queued = 0;
+  n->n_queued = 0;
 }

@@ -3,17 +3,14 @@
 #include "flow/keys.h"
 #include "flow/pool.h"
 #include "stats.h"
-#include "vfs.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DATABASE "/sim.db"
 #define START_US INT64_C(1782900000000000) // 2026-07-01
 
-static void *template_bytes;
-static size_t template_n;
+const struct below *below;
 
 void trace(const struct sim *s, const char *format, ...) {
   va_list args;
@@ -27,169 +24,186 @@ void trace(const struct sim *s, const char *format, ...) {
 }
 
 static int64_t now_us(void *self) {
-  return ((struct sim *)self)->now_us;
+  return ((struct node *)self)->sim->now_us;
 }
 
 static int64_t mono_us(void *self) {
-  return ((struct sim *)self)->mono_us;
+  return ((struct node *)self)->sim->mono_us;
 }
 
 static void draw(void *self, void *out, size_t n) {
-  rng_bytes(&((struct sim *)self)->entropy, out, n);
+  rng_bytes(&((struct node *)self)->sim->entropy, out, n);
 }
 
 void clock_tick(struct sim *s, int64_t us) {
   s->now_us += us;
   s->mono_us += us > 0 ? us : 1;
-  vfs.now_us = s->now_us;
+  below->tick(s->now_us);
   if (s->oracle->max_now_us < s->now_us)
     s->oracle->max_now_us = s->now_us;
 }
 
-static bool open_store(struct sim *s) {
+static struct store *store_of(const struct world *world, char *why, size_t size) {
+  return store_open(&(struct store_options){.database = below->database, .vfs = below->vfs, .world = world},
+                    why, size);
+}
+
+static bool open_store(struct node *n) {
   char why[512] = "";
-  struct store_options o = {.database = DATABASE, .vfs = VFS_NAME, .world = &s->world};
-  s->env.store = store_open(&o, why, sizeof why);
-  if (s->env.store && env_load(&s->env, why, sizeof why) == ENV_LOADED)
+  n->env.store = store_of(&n->world, why, sizeof why);
+  if (n->env.store && env_load(&n->env, why, sizeof why))
     return true;
-  trace(s, "the database does not open: %s", why);
-  if (s->env.store)
-    store_close(s->env.store);
-  s->env.store = NULL;
+  trace(n->sim, "the database does not open: %s", why);
+  if (n->env.store)
+    store_close(n->env.store);
+  n->env.store = NULL;
   return false;
 }
 
-static bool gateway_open(struct sim *s) {
-  s->bell = (struct bell){0};
-  s->env = (struct env){.world = &s->world,
-                        .seal = &s->seal,
+static void drop_memory(struct node *n) {
+  key_cache_free(n->env.keys);
+  pools_free(n->env.pools);
+  hmac_key_free((struct hmac_key *)(uintptr_t)n->app.no_secret);
+}
+
+static bool gateway_open(struct node *n) {
+  below->on(n->number);
+  n->bell = (struct bell){0};
+  n->env = (struct env){.world = &n->world,
+                        .seal = &n->sim->seal,
                         .keys = key_cache_new(),
                         .pools = pools_new(),
-                        .bell = &s->bell,
+                        .bell = &n->bell,
                         .base_url = STR("https://pay.shop.test")};
-  s->app = (struct app){.env = &s->env, .no_secret = hmac_key_create("none", 4)};
-  s->running = open_store(s);
-  if (s->running)
-    s->worker = webhook_worker_new(&(struct webhook_worker_options){
-        .env = &s->env, .poster = &s->receivers.poster, .concurrency = POSTS_MAX / 2, .per_host = 4});
-  else {
-    key_cache_free(s->env.keys);
-    pools_free(s->env.pools);
-    hmac_key_free((struct hmac_key *)(uintptr_t)s->app.no_secret);
-  }
-  return s->running;
+  n->app = (struct app){.env = &n->env, .no_secret = hmac_key_create("none", 4)};
+  n->running = open_store(n);
+  if (n->running)
+    n->worker = webhook_worker_new(&(struct webhook_worker_options){
+        .env = &n->env, .poster = receivers_courier(n), .concurrency = POSTS_MAX / 2, .per_host = 4});
+  else
+    drop_memory(n);
+  return n->running;
 }
 
-static void gateway_close(struct sim *s) {
-  webhook_worker_free(s->worker);
-  store_close(s->env.store);
-  key_cache_free(s->env.keys);
-  pools_free(s->env.pools);
-  hmac_key_free((struct hmac_key *)(uintptr_t)s->app.no_secret);
-  s->running = false;
+static void gateway_close(struct node *n) {
+  webhook_worker_free(n->worker);
+  store_close(n->env.store);
+  drop_memory(n);
+  n->running = false;
 }
 
-bool gateway_crashed(void) {
-  return vfs.dead;
+bool gateway_crashed(const struct node *n) {
+  return below->dead(n->number);
+}
+
+int64_t gateway_faults(const struct node *n) {
+  return below->fired(n->number) - !store_reachable(n->env.store);
 }
 
 // What is under way ends with the program: requests, posts, jobs.
-static void drop_all(struct sim *s) {
-  receivers_abort(s);
-  while (store_run_queued(s->env.store, 1000))
+static void drop_all(struct node *n) {
+  receivers_abort(n);
+  while (store_run_queued(n->env.store, 1000))
     ;
-  calls_drop(s);
+  calls_drop(n);
 }
 
-static void reopen(struct sim *s) {
-  for (int tries = 0; !gateway_open(s); tries++) {
+static void reopen(struct node *n) {
+  struct sim *s = n->sim;
+  for (int tries = 0; !gateway_open(n); tries++) {
     if (tries > 20)
       violation(s->oracle, "the database does not open any more");
-    vfs_calm();
-    if (vfs.dead)
-      vfs_revive();
+    below->calm();
+    if (gateway_crashed(n))
+      below->revive(n->number);
   }
-  if (vfs.dead) { // again, before anything was done
-    gateway_recover(s);
+  if (gateway_crashed(n)) { // again, before anything was done
+    gateway_recover(n);
     return;
   }
-  s->fired_before = vfs_fired();
+  n->fired_before = below->fired(n->number);
   s->restarts++;
   oracle_check(s->oracle, true);
 }
 
-void gateway_recover(struct sim *s) {
-  trace(s, "crash");
-  drop_all(s);
-  gateway_close(s);
-  vfs_revive();
+void gateway_recover(struct node *n) {
+  struct sim *s = n->sim;
+  trace(s, "crash of node %d", n->number);
+  drop_all(n);
+  gateway_close(n);
+  below->revive(n->number);
   stats_count("starts", "after a crash");
-  // sometimes the machine stops while it recovers
-  if (rng_percent(&s->rng, 15))
-    vfs_fail(FAULT_CRASH, (int)rng_between(&s->rng, 1, 6), 1);
-  else if (rng_percent(&s->rng, 10))
-    vfs_fail(FAULT_READ, (int)rng_between(&s->rng, 1, 30), 1);
-  reopen(s);
+  below->opening(n->number, &s->rng);
+  reopen(n);
 }
 
-void gateway_restart(struct sim *s) {
-  trace(s, "restart");
-  calls_run(s, 1000);
-  if (vfs.dead) {
-    gateway_recover(s);
+void gateway_restart(struct node *n) {
+  trace(n->sim, "restart of node %d", n->number);
+  calls_run(n, 1000);
+  if (gateway_crashed(n)) {
+    gateway_recover(n);
     return;
   }
-  receivers_abort(s);
-  while (store_run_queued(s->env.store, 1000))
+  receivers_abort(n);
+  while (store_run_queued(n->env.store, 1000))
     ;
-  gateway_close(s);
-  if (vfs.dead)
-    vfs_revive();
+  gateway_close(n);
+  if (gateway_crashed(n))
+    below->revive(n->number);
   stats_count("starts", "orderly");
-  reopen(s);
+  reopen(n);
+}
+
+static void set_world(struct sim *s) {
+  s->now_us = START_US;
+  s->mono_us = 1;
+  for (int i = 0; i < NODES_MAX; i++) {
+    struct node *n = &s->nodes[i];
+    n->sim = s;
+    n->number = i;
+    n->world = (struct world){now_us, mono_us, draw, n};
+  }
 }
 
 void gateway_setup(void) {
   static struct sim s;
   static struct oracle o;
-  vfs_clear();
-  s.oracle = &o;
-  s.world = (struct world){now_us, mono_us, draw, &s};
-  s.now_us = START_US;
   char why[512];
-  struct store *store = store_open(
-      &(struct store_options){.database = DATABASE, .vfs = VFS_NAME, .world = &s.world}, why, sizeof why);
+  below->setup();
+  s.oracle = &o;
+  set_world(&s);
+  below->on(0);
+  below->tick(s.now_us);
+  struct store *store = store_of(&s.nodes[0].world, why, sizeof why);
   if (!store) {
     fprintf(stderr, "no database: %s\n", why);
     exit(1);
   }
   store_close(store);
-  vfs_save(DATABASE, &template_bytes, &template_n);
-  vfs_clear();
+  below->save();
 }
 
 void gateway_begin(struct sim *s) {
-  s->world = (struct world){now_us, mono_us, draw, s};
-  s->now_us = START_US;
-  s->mono_us = 1;
+  set_world(s);
   s->rng.state = s->seed * 2 + 1;
   s->entropy.state = ~s->seed;
-  vfs_clear();
-  memset(vfs.fired, 0, sizeof vfs.fired);
-  memset(vfs.begun, 0, sizeof vfs.begun);
-  vfs.rng.state = s->seed ^ 0x5851F42D4C957F2Du;
-  vfs_load(DATABASE, template_bytes, template_n);
+  below->begin(s->seed);
   s->oracle->seed = s->seed;
-  s->oracle->id_key = &s->env.id_key;
-  draw(s, s->seal.bytes, sizeof s->seal.bytes);
+  s->oracle->id_key = &s->id_key;
+  rng_bytes(&s->entropy, s->seal.bytes, sizeof s->seal.bytes);
   receivers_init(s);
-  if (!gateway_open(s))
-    violation(s->oracle, "the template does not open");
+  s->n_nodes = 1;
+  for (int i = 0; i < s->n_nodes; i++)
+    if (!gateway_open(&s->nodes[i]))
+      violation(s->oracle, "the template does not open");
+  s->id_key = s->nodes[0].env.id_key;
   clock_tick(s, 1000);
-  operator_add_projects(s);
+  operator_add_projects(&s->nodes[0]);
 }
 
 void gateway_end(struct sim *s) {
-  drop_all(s);
-  gateway_close(s);
+  for (int i = 0; i < s->n_nodes; i++) {
+    drop_all(&s->nodes[i]);
+    gateway_close(&s->nodes[i]);
+  }
 }

@@ -4,7 +4,6 @@
 #include "flow/payments.h"
 #include "sim.h"
 #include "stats.h"
-#include "vfs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,33 +13,48 @@ enum { LIVENESS_ROUNDS = 12, ROUND_TURNS = 4, ARENA_MAX = 1 << 24 };
 #define ROUND INT64_C(960000000) // microseconds; the rounds are a little more than three hours
 #define HOUR  INT64_C(3600000000)
 
+// One thing more that must be seen: a crash if there was none, any fault otherwise.
+static void provoke(struct sim *s) {
+  below->must((int)rng_below(&s->rng, s->n_nodes), s->restarts < 1);
+  for (int i = 0; i < 5; i++)
+    steps_one(s);
+}
+
 static void safety(struct sim *s) {
   int64_t steps = rng_between(&s->rng, STEPS_LEAST, STEPS_LEAST + 10);
   while (s->steps < steps) {
     steps_one(s);
-    if (s->checked && !s->n_queued)
+    if (s->checked && !s->nodes[0].n_queued)
       oracle_check(s->oracle, false);
   }
-  while (vfs_begun() < FAULTS_LEAST || s->restarts < 1) {
-    vfs_fail(s->restarts < 1 ? FAULT_CRASH : FAULT_SYNC, 1, 1);
-    for (int i = 0; i < 5; i++)
-      steps_one(s);
+  while (below->begun() < FAULTS_LEAST || s->restarts < 1)
+    provoke(s);
+  for (int i = 0; i < s->n_nodes; i++) {
+    struct node *n = &s->nodes[i];
+    below->on(n->number);
+    calls_run(n, 1000);
+    if (gateway_crashed(n))
+      gateway_recover(n);
   }
-  calls_run(s, 1000);
-  if (gateway_crashed())
-    gateway_recover(s);
 }
 
 static void turn(struct sim *s) {
-  calls_run(s, 1000);
-  webhook_worker_turn(s->worker, 0);
+  for (int i = 0; i < s->n_nodes; i++) {
+    struct node *n = &s->nodes[i];
+    below->on(n->number);
+    calls_run(n, 1000);
+    webhook_worker_turn(n->worker, 0);
+  }
   clock_tick(s, 2000000);
 }
 
 static void sweep(struct sim *s) {
   struct arena a;
   arena_init(&a, ARENA_MAX);
-  (void)flow_sweep(&s->env, &a, 1000);
+  for (int i = 0; i < s->n_nodes; i++) { // one of them has the lease
+    below->on(i);
+    (void)flow_sweep(&s->nodes[i].env, &a, 1000);
+  }
   oracle_swept(s->oracle, s->now_us);
   arena_free(&a);
 }
@@ -55,15 +69,16 @@ static void rounds(struct sim *s) {
 
 // Without faults, within three hours (the longest wait is one) everything that waits is done.
 static void liveness(struct sim *s) {
-  vfs_calm();
-  s->receivers.calm = true;
+  below->calm();
+  s->calm = true;
   rounds(s);
   oracle_check_quiet(s->oracle, 0);
   clock_tick(s, 49 * HOUR); // past every end, extended twice at most
   sweep(s);
   rounds(s);
-  if (vfs.dead)
-    violation(s->oracle, "a fault in the liveness phase");
+  for (int i = 0; i < s->n_nodes; i++)
+    if (gateway_crashed(&s->nodes[i]))
+      violation(s->oracle, "a fault in the liveness phase");
   oracle_check(s->oracle, false);
   oracle_check_quiet(s->oracle, s->now_us);
 }
@@ -81,10 +96,7 @@ static void run(uint64_t seed, bool traced, bool checked) {
   safety(&s);
   liveness(&s);
   gateway_end(&s);
-  static const char *const names[] = {"read error", "write error", "sync error",
-                                      "disk full",  "crash",       "crash after a sync"};
-  for (int i = 0; i < VFS_FAULTS; i++)
-    stats_add("faults", names[i], vfs.begun[i]);
+  below->count(stats_add);
   stats_add("runs", "seeds", 1);
   stats_add("runs", "steps", s.steps);
   stats_add("runs", "restarts", s.restarts);
@@ -93,10 +105,8 @@ static void run(uint64_t seed, bool traced, bool checked) {
 }
 
 static void prepare(void) {
-  sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
-  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-  sqlite3_initialize();
-  vfs_register();
+  const char *base = getenv("TEST_DATABASE");
+  below = base && *base ? below_postgres(base) : &below_sqlite;
   log_set_level((enum log_level)(LOG_ERROR + 1)); // faults are what this is about
   gateway_setup();
 }

@@ -2,7 +2,6 @@
 #include "sim.h"
 #include "flow/admin.h"
 #include "stats.h"
-#include "vfs.h"
 #include "wire/address.h"
 
 #include <stdio.h>
@@ -24,8 +23,10 @@ static const char *const xpubs[] = {
 static int64_t fired_before;
 
 // Was it answered as it must be? An error of the store is allowed only after a fault: then *maybe.
-static void outcome(const struct sim *s, const char *what, enum err got, enum err expected, bool *maybe) {
-  *maybe = got == ERR_STORE && vfs_fired() > fired_before;
+static void outcome(const struct node *n, const char *what, enum err got, enum err expected, bool *maybe) {
+  const struct sim *s = n->sim;
+  *maybe = (got == ERR_STORE || got == ERR_UNAVAILABLE || got == ERR_BUSY) &&
+           below->fired(n->number) > fired_before;
   trace(s, "operator: %s: %s", what, err_code(got));
   if (!*maybe && got != expected)
     violation(s->oracle, "operator: %s: expected %s, got %s", what, err_code(expected), err_code(got));
@@ -43,59 +44,62 @@ static void copy_keys(struct o_project *p, int mode, const struct credentials *c
   snprintf(k->webhook, sizeof k->webhook, "%.*s", STR_FMT(c->webhook_secret));
 }
 
-static void set(struct sim *s, int project, const char *what, const char *value,
+static void set(struct node *n, int project, const char *what, const char *value,
                 const struct o_project *then) {
+  struct sim *s = n->sim;
   struct arena a;
   struct project out;
   bool maybe;
   struct change change = {str_of(what), str_of(value)};
   struct changes changes = {&change, 1, -1};
   arena_init(&a, ARENA_MAX);
-  enum err e = admin_project_set(&s->env, &a, s->oracle->projects[project].id, &changes, &out);
-  outcome(s, what, e, ERR_NONE, &maybe);
+  enum err e = admin_project_set(&n->env, &a, s->oracle->projects[project].id, &changes, &out);
+  outcome(n, what, e, ERR_NONE, &maybe);
   s->oracle->has_maybe_project[project] = maybe;
   *(maybe ? &s->oracle->maybe_project[project] : &s->oracle->projects[project]) = *then;
   arena_free(&a);
 }
 
-static void set_policy(struct sim *s, int project) {
+static void set_policy(struct node *n, int project) {
+  struct sim *s = n->sim;
   struct o_project then = s->oracle->projects[project];
   struct rng *r = &s->rng;
   char text[32];
-  int64_t n;
+  int64_t number;
   static const struct {
     const char *text;
     int64_t micro;
   } caps[] = {{"0", 0}, {"0", 0}, {"0.01", 10000}, {"0.10", 100000}};
   switch (rng_below(r, 5)) {
   case 0:
-    n = rng_between(r, 5, 90);
-    then.policy.window_us = n * MINUTE;
-    snprintf(text, sizeof text, "%lldm", (long long)n);
-    set(s, project, "window", text, &then);
+    number = rng_between(r, 5, 90);
+    then.policy.window_us = number * MINUTE;
+    snprintf(text, sizeof text, "%lldm", (long long)number);
+    set(n, project, "window", text, &then);
     break;
   case 1:
-    n = rng_between(r, 0, 48);
-    then.policy.quarantine_us = n * HOUR;
-    snprintf(text, sizeof text, "%lldh", (long long)n);
-    set(s, project, "quarantine", text, &then);
+    number = rng_between(r, 0, 48);
+    then.policy.quarantine_us = number * HOUR;
+    snprintf(text, sizeof text, "%lldh", (long long)number);
+    set(n, project, "quarantine", text, &then);
     break;
   case 2:
     then.policy.accept_late = rng_percent(r, 60);
-    set(s, project, "accept-late", then.policy.accept_late ? "yes" : "no", &then);
+    set(n, project, "accept-late", then.policy.accept_late ? "yes" : "no", &then);
     break;
   case 3:
-    n = rng_below(r, 4);
-    then.cap = caps[n].micro;
-    set(s, project, "surcharge-cap", caps[n].text, &then);
+    number = rng_below(r, 4);
+    then.cap = caps[number].micro;
+    set(n, project, "surcharge-cap", caps[number].text, &then);
     break;
   default:
     then.policy.tolerance = rng_percent(r, 60) ? 0 : 20000;
-    set(s, project, "tolerance", then.policy.tolerance ? "0.02" : "0", &then);
+    set(n, project, "tolerance", then.policy.tolerance ? "0.02" : "0", &then);
   }
 }
 
-static void set_events(struct sim *s, int project) {
+static void set_events(struct node *n, int project) {
+  struct sim *s = n->sim;
   struct o_project then = s->oracle->projects[project];
   char text[64] = "";
   then.events = 1 + 2 * (int)rng_below(&s->rng, 8);
@@ -103,36 +107,39 @@ static void set_events(struct sim *s, int project) {
     if (then.events & event)
       snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", text[0] ? "," : "",
                text_event(event));
-  set(s, project, "webhook-events", text, &then);
+  set(n, project, "webhook-events", text, &then);
 }
 
-static void set_webhook(struct sim *s, int project) {
+static void set_webhook(struct node *n, int project) {
+  struct sim *s = n->sim;
   struct o_project then = s->oracle->projects[project];
   if (rng_percent(&s->rng, 15))
     then.webhook[0] = 0;
   else
     receiver_url((int)rng_below(&s->rng, RECEIVERS), project, then.webhook);
-  set(s, project, "webhook", then.webhook, &then);
+  set(n, project, "webhook", then.webhook, &then);
 }
 
-static void set_switch(struct sim *s, int project) {
+static void set_switch(struct node *n, int project) {
+  struct sim *s = n->sim;
   struct o_project then = s->oracle->projects[project];
   switch (rng_below(&s->rng, 3)) {
   case 0:
     then.live = !then.live;
-    set(s, project, "mode", then.live ? "live" : "test", &then);
+    set(n, project, "mode", then.live ? "live" : "test", &then);
     break;
   case 1:
     then.enabled = !then.enabled;
-    set(s, project, "enabled", then.enabled ? "yes" : "no", &then);
+    set(n, project, "enabled", then.enabled ? "yes" : "no", &then);
     break;
   default:
     then.require_v2 = rng_percent(&s->rng, 20);
-    set(s, project, "require-v2", then.require_v2 ? "yes" : "no", &then);
+    set(n, project, "require-v2", then.require_v2 ? "yes" : "no", &then);
   }
 }
 
-static void rotate(struct sim *s, int project) {
+static void rotate(struct node *n, int project) {
+  struct sim *s = n->sim;
   static const int64_t overlaps[] = {0, HOUR, 24 * HOUR};
   struct o_project then = s->oracle->projects[project];
   struct credentials out = {0};
@@ -143,8 +150,8 @@ static void rotate(struct sim *s, int project) {
   if (then.n_keys[mode] == KEYS_MAX)
     return;
   arena_init(&a, ARENA_MAX);
-  enum err e = admin_project_rotate(&s->env, &a, &(struct rotation){then.id, mode, overlap_us}, &out);
-  outcome(s, overlap_us ? "rotate with overlap" : "rotate at once", e, ERR_NONE, &maybe);
+  enum err e = admin_project_rotate(&n->env, &a, &(struct rotation){then.id, mode, overlap_us}, &out);
+  outcome(n, overlap_us ? "rotate with overlap" : "rotate at once", e, ERR_NONE, &maybe);
   for (int i = 0; i < then.n_keys[mode]; i++) {
     struct o_key *k = &then.keys[mode][i];
     k->expires_us = k->expires_us && k->expires_us <= until_us ? k->expires_us : until_us;
@@ -171,25 +178,27 @@ static int new_address(struct sim *s) {
   return o->n_addresses++;
 }
 
-static void address_set(struct sim *s, int index, const char *what, enum err got, enum err expected,
+static void address_set(struct node *n, int index, const char *what, enum err got, enum err expected,
                         const struct o_address *then) {
+  struct sim *s = n->sim;
   bool maybe;
-  outcome(s, what, got, expected, &maybe);
+  outcome(n, what, got, expected, &maybe);
   if (expected != ERR_NONE)
     return;
   s->oracle->has_maybe_address[index] = maybe;
   *(maybe ? &s->oracle->maybe_address[index] : &s->oracle->addresses[index]) = *then;
 }
 
-static void address_add(struct sim *s, int project, int index) {
+static void address_add(struct node *n, int project, int index) {
+  struct sim *s = n->sim;
   struct o_address then = s->oracle->addresses[index];
   struct arena a;
   bool taken = then.project >= 0 && then.project != project;
   then.project = project;
   then.removed = false;
   arena_init(&a, ARENA_MAX);
-  enum err e = admin_address_add(&s->env, &a, s->oracle->projects[project].id, str_of(then.text));
-  address_set(s, index, "address add", e, taken ? ERR_ADDRESS_TAKEN : ERR_NONE, &then);
+  enum err e = admin_address_add(&n->env, &a, s->oracle->projects[project].id, str_of(then.text));
+  address_set(n, index, "address add", e, taken ? ERR_ADDRESS_TAKEN : ERR_NONE, &then);
   arena_free(&a);
 }
 
@@ -200,18 +209,20 @@ static bool address_reserved(const struct oracle *o, const char *text) {
   return false;
 }
 
-static void address_remove(struct sim *s, int project, int index) {
+static void address_remove(struct node *n, int project, int index) {
+  struct sim *s = n->sim;
   struct o_address then = s->oracle->addresses[index];
   struct arena a;
   bool own = then.project == project;
   then.removed = true;
   arena_init(&a, ARENA_MAX);
-  enum err e = admin_address_remove(&s->env, &a, s->oracle->projects[project].id, str_of(then.text));
-  address_set(s, index, "address remove", e, own ? ERR_NONE : ERR_NO_ADDRESS, &then);
+  enum err e = admin_address_remove(&n->env, &a, s->oracle->projects[project].id, str_of(then.text));
+  address_set(n, index, "address remove", e, own ? ERR_NONE : ERR_NO_ADDRESS, &then);
   arena_free(&a);
 }
 
-static void address_release(struct sim *s, int project, int index) {
+static void address_release(struct node *n, int project, int index) {
+  struct sim *s = n->sim;
   struct o_address then = s->oracle->addresses[index];
   struct arena a;
   enum err expected = ERR_NONE;
@@ -222,8 +233,8 @@ static void address_release(struct sim *s, int project, int index) {
   then = (struct o_address){.project = -1};
   memcpy(then.text, s->oracle->addresses[index].text, sizeof then.text);
   arena_init(&a, ARENA_MAX);
-  enum err e = admin_address_release(&s->env, &a, s->oracle->projects[project].id, str_of(then.text));
-  address_set(s, index, "address release", e, expected, &then);
+  enum err e = admin_address_release(&n->env, &a, s->oracle->projects[project].id, str_of(then.text));
+  address_set(n, index, "address release", e, expected, &then);
   arena_free(&a);
 }
 
@@ -236,23 +247,24 @@ static int pick_address(struct sim *s, int project) {
   return index;
 }
 
-static void step_address(struct sim *s, int project) {
+static void step_address(struct node *n, int project) {
+  struct sim *s = n->sim;
   int index = rng_percent(&s->rng, 20) ? new_address(s) : pick_address(s, project);
   if (s->oracle->projects[project].xpub)
     project = 1;
-  calls_run(s, 1000); // who gets an address is decided before the list changes
-  if (gateway_crashed())
+  calls_run(n, 1000); // who gets an address is decided before the list changes
+  if (gateway_crashed(n))
     return;
-  fired_before = vfs_fired();
-  int64_t n = rng_below(&s->rng, 4);
-  if (s->oracle->addresses[index].removed && n < 3)
-    address_release(s, project, index);
-  else if (n == 0)
-    address_add(s, project, index);
-  else if (n < 3)
-    address_remove(s, project, index);
+  fired_before = gateway_faults(n);
+  int64_t kind = rng_below(&s->rng, 4);
+  if (s->oracle->addresses[index].removed && kind < 3)
+    address_release(n, project, index);
+  else if (kind == 0)
+    address_add(n, project, index);
+  else if (kind < 3)
+    address_remove(n, project, index);
   else
-    address_release(s, project, index);
+    address_release(n, project, index);
 }
 
 // ---- replays ---------------------------------------------------------------------------------------------
@@ -263,16 +275,17 @@ static void replayed(struct sim *s, struct o_delivery *d, bool maybe) {
     d->replayed_us = s->mono_us;
 }
 
-static void replay_range(struct sim *s, int project) {
+static void replay_range(struct node *n, int project) {
+  struct sim *s = n->sim;
   struct oracle *o = s->oracle;
   struct arena a;
   bool maybe;
-  int64_t n = 0, expected = 0, from_us = s->now_us - rng_between(&s->rng, MINUTE, 20 * HOUR),
+  int64_t replays = 0, expected = 0, from_us = s->now_us - rng_between(&s->rng, MINUTE, 20 * HOUR),
           to_us = s->now_us;
   arena_init(&a, ARENA_MAX);
-  enum err e = admin_delivery_replay(&s->env, &a,
-                                     &(struct replay_range){0, o->projects[project].id, from_us, to_us}, &n);
-  outcome(s, "replay of a range", e, ERR_NONE, &maybe);
+  enum err e = admin_delivery_replay(
+      &n->env, &a, &(struct replay_range){0, o->projects[project].id, from_us, to_us}, &replays);
+  outcome(n, "replay of a range", e, ERR_NONE, &maybe);
   for (int i = 0; i < o->n_deliveries; i++) {
     struct o_delivery *d = &o->deliveries[i];
     if (o->payments[d->payment].project != project || d->created_us < from_us || d->created_us >= to_us)
@@ -280,24 +293,25 @@ static void replay_range(struct sim *s, int project) {
     expected++;
     replayed(s, d, maybe);
   }
-  if (!maybe && n != expected)
-    violation(o, "a replay of %lld webhooks, expected %lld", (long long)n, (long long)expected);
+  if (!maybe && replays != expected)
+    violation(o, "a replay of %lld webhooks, expected %lld", (long long)replays, (long long)expected);
   arena_free(&a);
 }
 
-static void replay_one(struct sim *s, int project) {
+static void replay_one(struct node *n, int project) {
+  struct sim *s = n->sim;
   struct oracle *o = s->oracle;
   struct arena a;
   struct delivery_info *list;
   bool maybe;
-  int n = 0;
+  int listed = 0;
   int64_t replays = 0;
   arena_init(&a, ARENA_MAX);
   struct delivery_filter filter = {.app_id = o->projects[project].id, .limit = LISTED};
-  if (admin_delivery_list(&s->env, &a, &filter, &list, &n) == ERR_NONE && n) {
-    const struct delivery_info *info = &list[rng_below(&s->rng, n)];
-    enum err e = admin_delivery_replay(&s->env, &a, &(struct replay_range){.id = info->id}, &replays);
-    outcome(s, "replay of one", e, ERR_NONE, &maybe);
+  if (admin_delivery_list(&n->env, &a, &filter, &list, &listed) == ERR_NONE && listed) {
+    const struct delivery_info *info = &list[rng_below(&s->rng, listed)];
+    enum err e = admin_delivery_replay(&n->env, &a, &(struct replay_range){.id = info->id}, &replays);
+    outcome(n, "replay of one", e, ERR_NONE, &maybe);
     for (int i = 0; i < o->n_deliveries; i++) {
       struct o_delivery *d = &o->deliveries[i];
       if (o->payments[d->payment].id == info->payment_id && d->created_us == info->created_us &&
@@ -310,42 +324,47 @@ static void replay_one(struct sim *s, int project) {
 
 // ---- all -------------------------------------------------------------------------------------------------
 
-bool operator_step(struct sim *s) {
+bool operator_step(struct node *n) {
+  struct sim *s = n->sim;
   int project = (int)rng_below(&s->rng, PROJECTS);
   clock_tick(s, rng_between(&s->rng, 1, 1000));
   // With a change of an earlier time still open, what a second one makes of it cannot be told.
   if (s->oracle->has_maybe_project[project])
     return false;
-  fired_before = vfs_fired();
+  fired_before = gateway_faults(n);
   switch (rng_below(&s->rng, 8)) {
   case 0:
-    set_policy(s, project);
+    set_policy(n, project);
     break;
   case 1:
-    set_events(s, project);
+    set_events(n, project);
     break;
   case 2:
-    set_webhook(s, project);
+    set_webhook(n, project);
     break;
   case 3:
-    set_switch(s, project);
+    set_switch(n, project);
     break;
   case 4:
-    rotate(s, project);
+    rotate(n, project);
     break;
   case 5:
-    step_address(s, project);
+    step_address(n, project);
     break;
   case 6:
-    replay_range(s, project);
+    replay_range(n, project);
     break;
   default:
-    replay_one(s, project);
+    replay_one(n, project);
   }
+  // With others at work on the same database it must be known at once.
+  if (below->nodes > 1 && below->fired(n->number) > fired_before && !gateway_crashed(n))
+    oracle_check(s->oracle, true);
   return true;
 }
 
-static void add_project(struct sim *s, int i) {
+static void add_project(struct node *n, int i) {
+  struct sim *s = n->sim;
   struct o_project *p = &s->oracle->projects[i];
   struct project out;
   struct credentials keys[2];
@@ -357,7 +376,7 @@ static void add_project(struct sim *s, int i) {
                            .name = STR("Shop"),
                            .website = str_of(p->website),
                            .webhook = str_of(p->webhook)};
-  if (admin_project_add(&s->env, &a, &in, &out, keys) != ERR_NONE)
+  if (admin_project_add(&n->env, &a, &in, &out, keys) != ERR_NONE)
     violation(s->oracle, "a project cannot be added");
   p->id = out.id;
   p->enabled = true;
@@ -370,31 +389,32 @@ static void add_project(struct sim *s, int i) {
 }
 
 // Project 0 is in Test mode; 1 has a pool, 2 an xpub, 3 a pool without surcharges.
-void operator_add_projects(struct sim *s) {
+void operator_add_projects(struct node *n) {
+  struct sim *s = n->sim;
   struct arena a;
   int64_t merchant;
   arena_init(&a, ARENA_MAX);
-  if (admin_merchant_add(&s->env, &a, STR("shop@example.com"), STR("none"), &merchant) != ERR_NONE)
+  if (admin_merchant_add(&n->env, &a, STR("shop@example.com"), STR("none"), &merchant) != ERR_NONE)
     violation(s->oracle, "a merchant cannot be added");
   for (int i = 0; i < PROJECTS; i++)
-    add_project(s, i);
+    add_project(n, i);
   for (int i = 0; i < PROJECTS; i++)
     if (rng_percent(&s->rng, 50))
-      set_events(s, i);
+      set_events(n, i);
   for (int i = 1; i < PROJECTS; i += 2)
-    for (int64_t n = rng_between(&s->rng, 1, 3); n > 0; n--)
-      address_add(s, i, new_address(s));
+    for (int64_t left = rng_between(&s->rng, 1, 3); left > 0; left--)
+      address_add(n, i, new_address(s));
   for (int i = 1; i < PROJECTS; i++) {
     struct o_project then = s->oracle->projects[i];
     then.live = i < 3 || rng_percent(&s->rng, 70);
-    set(s, i, "mode", then.live ? "live" : "test", &then);
+    set(n, i, "mode", then.live ? "live" : "test", &then);
   }
   struct o_project *derived = &s->oracle->projects[2], capped = s->oracle->projects[3];
   struct str xpub = str_of(xpubs[rng_below(&s->rng, sizeof xpubs / sizeof *xpubs)]);
-  if (admin_address_set_xpub(&s->env, &a, derived->id, xpub, CUSTODY_MERCHANT) != ERR_NONE)
+  if (admin_address_set_xpub(&n->env, &a, derived->id, xpub, CUSTODY_MERCHANT) != ERR_NONE)
     violation(s->oracle, "an xpub cannot be set");
   derived->xpub = true;
   capped.cap = 0;
-  set(s, 3, "surcharge-cap", "0", &capped);
+  set(n, 3, "surcharge-cap", "0", &capped);
   arena_free(&a);
 }

@@ -1,6 +1,8 @@
 #include "oracle.h"
+#include "look.h"
 #include "stats.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -8,13 +10,33 @@
 #define DAY    (86400 * SECOND)
 #define DUST   10000 // micro; spec "Matching a confirmed transfer"
 
+static jmp_buf *trial;
+
+bool oracle_try(struct oracle *o, void (*f)(struct oracle *o, void *self), void *self) {
+  jmp_buf here;
+  struct stats *kept = stats_keep();
+  bool ok = setjmp(here) == 0;
+  if (ok) {
+    trial = &here;
+    f(o, self);
+  } else {
+    look_abandon();
+    stats_restore(kept);
+  }
+  trial = NULL;
+  return ok;
+}
+
 void violation(const struct oracle *o, const char *format, ...) {
   va_list args;
+  if (trial)
+    longjmp(*trial, 1);
   fprintf(stderr, "\nVIOLATION SIM_SEED=%llu: ", (unsigned long long)o->seed);
   va_start(args, format);
   vfprintf(stderr, format, args);
   va_end(args);
-  fprintf(stderr, "\nreplay it with: build/sim/sim --seed %llu --trace\n", (unsigned long long)o->seed);
+  fprintf(stderr, "\nreplay it with: %sbuild/sim/sim --seed %llu --trace\n",
+          look_is_shared() ? "test/postgres run " : "", (unsigned long long)o->seed);
   exit(1);
 }
 

@@ -9,7 +9,7 @@
 
 #include "core/payment_id.h"
 
-#include <sqlite3.h>
+#include <stdio.h>
 
 enum {
   PROJECTS = 4,
@@ -78,6 +78,7 @@ struct o_payment {
   int64_t created_us, match_from_us, first_expires_us, expires_us, quarantine_us, cancelled_us, paid_us;
   int replaced_by; // index; -1: none
   bool holds;      // a reservation
+  bool stored;     // the checker's: seen in the table
   int64_t version;
   int transfers;
   int64_t sum; // of its transfers, those that count for nothing included
@@ -163,6 +164,9 @@ struct oracle {
 void violation(const struct oracle *o, const char *format, ...)
     __attribute__((format(printf, 2, 3), noreturn));
 
+// Whether `f` finds no violation. What it has changed in the model stays.
+bool oracle_try(struct oracle *o, void (*f)(struct oracle *o, void *self), void *self);
+
 void oracle_clear(struct oracle *o);
 
 // ---- answers (oracle.c) ----
@@ -203,5 +207,7 @@ const char *text_event(int event);
 // ---- the database (oracle_db.c) ----
 // After a start: which open operations happened; then everything stored must be as the model says.
 void oracle_check(struct oracle *o, bool settle_open);
+// Has this operation happened? Asks the database at once.
+void oracle_settle(struct oracle *o, const struct intent *op);
 // After the liveness phase.
 void oracle_check_quiet(struct oracle *o, int64_t now_us);

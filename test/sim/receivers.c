@@ -1,7 +1,6 @@
 // Shops that hear webhooks, well or badly. They check what a careful receiver checks, with OpenSSL alone.
 #include "sim.h"
 #include "stats.h"
-#include "vfs.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -175,14 +174,15 @@ static struct deed deed_of(struct sim *s, enum mood mood) {
 }
 
 static void take(struct poster *poster, struct post *p) {
-  struct receivers *all = (struct receivers *)poster;
-  struct sim *s = all->sim;
-  enum mood mood = all->calm ? MOOD_UP : all->mood[receiver_of(p->url)];
-  if (gateway_crashed()) { // the program that posts is gone already
+  struct courier *all = (struct courier *)poster;
+  struct sim *s = all->node->sim;
+  enum mood mood = s->calm ? MOOD_UP : s->mood[receiver_of(p->url)];
+  struct o_delivery *d = NULL;
+  if (gateway_crashed(all->node)) { // the program that posts is gone already
     p->error = POST_STOPPED;
   } else {
     struct deed deed = deed_of(s, mood);
-    struct o_delivery *d = find(s, p);
+    d = find(s, p);
     stats_count("webhook attempts", mood_names[mood]);
     if (deed.heard)
       hear(s, p);
@@ -198,16 +198,17 @@ static void take(struct poster *poster, struct post *p) {
   if (all->n_running == POSTS_MAX)
     violation(s->oracle, "more posts at once than the worker may start");
   all->running[all->n_running].post = p;
+  all->running[all->n_running].delivery = d;
   all->running[all->n_running++].until_us = s->mono_us + (p->duration_us > SECOND ? p->duration_us : 0);
 }
 
 static size_t run(struct poster *poster, int timeout_ms) {
-  struct receivers *all = (struct receivers *)poster;
+  struct courier *all = (struct courier *)poster;
   struct post *done[POSTS_MAX];
   int n = 0, left = 0;
   (void)timeout_ms;
   for (int i = 0; i < all->n_running; i++) {
-    if (all->running[i].until_us <= all->sim->mono_us)
+    if (all->running[i].until_us <= all->node->sim->mono_us)
       done[n++] = all->running[i].post;
     else
       all->running[left++] = all->running[i];
@@ -222,14 +223,18 @@ static void wakeup(struct poster *poster) {
   (void)poster;
 }
 
-void receivers_init(struct sim *s) {
-  s->receivers = (struct receivers){.poster = {take, run, wakeup}, .sim = s};
-  for (int i = 0; i < RECEIVERS; i++)
-    s->receivers.mood[i] = rng_percent(&s->rng, 50) ? MOOD_UP : (enum mood)rng_below(&s->rng, MOODS);
+struct poster *receivers_courier(struct node *n) {
+  n->courier = (struct courier){.poster = {take, run, wakeup}, .node = n};
+  return &n->courier.poster;
 }
 
-void receivers_abort(struct sim *s) {
-  struct receivers *all = &s->receivers;
+void receivers_init(struct sim *s) {
+  for (int i = 0; i < RECEIVERS; i++)
+    s->mood[i] = rng_percent(&s->rng, 50) ? MOOD_UP : (enum mood)rng_below(&s->rng, MOODS);
+}
+
+void receivers_abort(struct node *n) {
+  struct courier *all = &n->courier;
   while (all->n_running) {
     struct post *p = all->running[--all->n_running].post;
     p->error = POST_STOPPED;

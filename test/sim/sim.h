@@ -1,13 +1,15 @@
-// One simulated run: the real use cases and handlers on one thread, with a clock, randomness, storage and
-// receivers that follow from the seed.
+// One simulated run: the real use cases and handlers, with a clock, randomness, faults and receivers that
+// follow from the seed. On SQLite (in memory, with a disk that fails) one node; on PostgreSQL up to NODES_MAX
+// nodes on one database, with connections that fail.
 #pragma once
 #include "base/bell.h"
 #include "daemon/webhook_worker.h"
+#include "below.h"
 #include "http/app.h"
 #include "oracle.h"
 #include "random.h"
 
-enum { CALLS_MAX = 32, RECEIVERS = 5, POSTS_MAX = 64, STEPS_LEAST = 200, FAULTS_LEAST = 5 };
+enum { CALLS_MAX = 48, RECEIVERS = 5, POSTS_MAX = 64, STEPS_LEAST = 200, FAULTS_LEAST = 5 };
 
 struct call; // an HTTP request on its way (call.c)
 
@@ -23,16 +25,32 @@ enum mood {
   MOODS
 };
 
-struct receivers {      // behind struct poster
+struct courier {        // a node's way to the receivers
   struct poster poster; // first
-  struct sim *sim;
-  enum mood mood[RECEIVERS];
+  struct node *node;
   struct {
     struct post *post;
+    struct o_delivery *delivery;
     int64_t until_us;
   } running[POSTS_MAX];
   int n_running;
-  bool calm; // liveness: everybody answers
+};
+
+struct node { // one gateway
+  struct sim *sim;
+  int number;
+  struct world world;
+  struct env env;
+  struct bell bell;
+  struct app app;
+  struct webhook_worker *worker;
+  struct courier courier;
+  bool running;
+  int64_t asleep_until; // step: it does nothing before, then goes on with what it remembers
+  // requests
+  struct call *queued[CALLS_MAX];
+  int n_queued;
+  int64_t fired_before; // faults before the last start
 };
 
 struct sim {
@@ -41,32 +59,28 @@ struct sim {
   struct rng rng;     // what happens
   struct rng entropy; // what the program draws
   int64_t now_us, mono_us;
-  struct world world;
-  // the gateway
   struct seal_key seal;
-  struct env env;
-  struct bell bell;
-  struct app app;
-  struct webhook_worker *worker;
-  struct receivers receivers;
-  bool running;
-  // requests
-  struct call *queued[CALLS_MAX];
-  int n_queued;
+  struct payment_id_key id_key;
+  struct node nodes[NODES_MAX];
+  int n_nodes;
+  enum mood mood[RECEIVERS];
+  bool calm; // liveness: everybody answers
   // what was made
   struct oracle *oracle;
   struct intent again[16]; // requests to send once more
   int n_again, n_orders, n_keys;
-  int64_t steps, restarts, fired_before; // faults before the last start
+  int64_t steps, restarts;
 };
 
 // ---- gateway.c ----
 void gateway_setup(void);          // once: the template database
 void gateway_begin(struct sim *s); // an empty database with this run's projects
 void gateway_end(struct sim *s);
-void gateway_restart(struct sim *s); // orderly
-void gateway_recover(struct sim *s); // after a crash: whatever ran is gone, then everything stored is checked
-bool gateway_crashed(void);
+void gateway_restart(struct node *n); // orderly
+void gateway_recover(
+    struct node *n); // after a crash: whatever ran is gone, then everything stored is checked
+bool gateway_crashed(const struct node *n);
+int64_t gateway_faults(const struct node *n); // so far; those whose effects last do not count yet
 void clock_tick(struct sim *s, int64_t us);
 
 // ---- call.c ----
@@ -78,21 +92,22 @@ struct signature {
   bool no_key;
   const char *idempotency;
 };
-void call_create(struct sim *s, const struct intent *op, const struct signature *sign, const char *body);
-void call_action(struct sim *s, const struct intent *op, int64_t id);
+void call_create(struct node *n, const struct intent *op, const struct signature *sign, const char *body);
+void call_action(struct node *n, const struct intent *op, int64_t id);
 // Answers at once: payment-status. sign NULL: unsigned.
-int call_status(struct sim *s, int64_t id, const struct signature *sign, char *body, size_t size);
-void calls_run(struct sim *s, int batch); // runs the store's queue and hears the answers
-void calls_drop(struct sim *s);           // after a crash: nobody will answer
+int call_status(struct node *n, int64_t id, const struct signature *sign, char *body, size_t size);
+void calls_run(struct node *n, int batch); // runs the store's queue and hears the answers
+void calls_drop(struct node *n);           // after a crash: nobody will answer
 
 // ---- receivers.c ----
 void receivers_init(struct sim *s);
-void receivers_abort(struct sim *s); // the machine has stopped: what runs gets no answer
+struct poster *receivers_courier(struct node *n);
+void receivers_abort(struct node *n); // the machine has stopped: what runs gets no answer
 void receiver_url(int receiver, int path, char out[URL_TEXT]);
 
 // ---- steps.c, operator.c ----
 void steps_one(struct sim *s);
-bool operator_step(struct sim *s); // one change of the operator
-void operator_add_projects(struct sim *s);
+bool operator_step(struct node *n); // one change of the operator
+void operator_add_projects(struct node *n);
 
 void trace(const struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));

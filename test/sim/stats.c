@@ -36,6 +36,17 @@ void stats_add(const char *group, const char *name, int64_t n) {
   c->n += n;
 }
 
+static struct stats { struct counter counters[COUNTERS_MAX]; } before;
+
+struct stats *stats_keep(void) {
+  memcpy(before.counters, counters, sizeof counters);
+  return &before;
+}
+
+void stats_restore(const struct stats *kept) {
+  memcpy(counters, kept->counters, sizeof counters);
+}
+
 int64_t stats_get(const char *group, const char *name) {
   return find(group, name)->n;
 }

@@ -2,7 +2,6 @@
 #include "sim.h"
 #include "flow/payments.h"
 #include "stats.h"
-#include "vfs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +12,10 @@
 
 enum { ARENA_MAX = 1 << 24, AGAIN_MAX = 16, ORDERS_NEAR = 12, SWEEP_LIMIT = 100 };
 
-static struct intent op_new(struct sim *s, enum op_kind kind) {
+static struct intent op_new(struct node *n, enum op_kind kind) {
+  struct sim *s = n->sim;
   clock_tick(s, rng_between(&s->rng, 1, 40000)); // no two operations have the same time
-  struct intent op = {.kind = kind, .now_us = s->now_us, .fired = vfs_fired()};
+  struct intent op = {.kind = kind, .now_us = s->now_us, .fired = gateway_faults(n)};
   return op;
 }
 
@@ -113,14 +113,15 @@ static void sign_draft(struct sim *s, struct draft *d, enum wrong wrong) {
   }
 }
 
-static void send_create(struct sim *s, struct draft *d) {
+static void send_create(struct node *n, struct draft *d) {
+  struct sim *s = n->sim;
   const struct o_project *p = &s->oracle->projects[d->op.project];
   d->op.policy = p->policy;
   d->op.cap = p->cap;
   d->op.events = p->webhook[0] ? p->events : 0;
   trace(s, "create project %d mode %d order %s %s key %s refusal %s", d->op.project, d->op.mode, d->op.order,
         d->body, d->op.idempotency, d->op.refusal ? d->op.refusal : "-");
-  call_create(s, &d->op, &d->sign, d->body);
+  call_create(n, &d->op, &d->sign, d->body);
 }
 
 static void remember(struct sim *s, const struct draft *d) {
@@ -130,8 +131,9 @@ static void remember(struct sim *s, const struct draft *d) {
   s->again[at] = d->op;
 }
 
-static void step_create(struct sim *s) {
-  struct draft d = {.op = op_new(s, DO_CREATE)};
+static void step_create(struct node *n) {
+  struct sim *s = n->sim;
+  struct draft d = {.op = op_new(n, DO_CREATE)};
   struct rng *r = &s->rng;
   const struct o_project *p = &s->oracle->projects[d.op.project = (int)rng_below(r, PROJECTS)];
   enum wrong wrong = rng_percent(r, 12) ? (enum wrong)rng_below(r, WRONGS) : WRONG_NOTHING;
@@ -148,12 +150,13 @@ static void step_create(struct sim *s) {
   write_body(s, &d, amounts[amount].text, wrong);
   d.op.refusal = refusal_of(s, &d, wrong);
   remember(s, &d);
-  send_create(s, &d);
+  send_create(n, &d);
 }
 
 // The answer was lost, or the client believes so: the same request once more.
-static void step_again(struct sim *s) {
-  struct draft d = {.op = op_new(s, DO_CREATE)};
+static void step_again(struct node *n) {
+  struct sim *s = n->sim;
+  struct draft d = {.op = op_new(n, DO_CREATE)};
   if (!s->n_again)
     return;
   const struct intent *before = &s->again[rng_below(&s->rng, s->n_again)];
@@ -171,7 +174,7 @@ static void step_again(struct sim *s) {
     amount++;
   write_body(s, &d, amounts[amount].text, WRONG_NOTHING);
   d.op.refusal = refusal_of(s, &d, WRONG_NOTHING);
-  send_create(s, &d);
+  send_create(n, &d);
 }
 
 // ---- payers ----------------------------------------------------------------------------------------------
@@ -182,25 +185,27 @@ static int pick_payment(struct sim *s) {
   return rng_percent(&s->rng, 80) ? n - 1 - (int)rng_below(&s->rng, near) : (int)rng_below(&s->rng, n);
 }
 
-static void step_action(struct sim *s) {
+static void step_action(struct node *n) {
+  struct sim *s = n->sim;
   if (!s->oracle->n_payments)
     return;
-  struct intent op = op_new(s, DO_ACTION);
+  struct intent op = op_new(n, DO_ACTION);
   op.payment = pick_payment(s);
   op.action = (enum action)rng_below(&s->rng, ACTIONS);
   const struct o_payment *p = &s->oracle->payments[op.payment];
   memcpy(op.order, p->order, sizeof op.order);
   trace(s, "action %d on payment %d", op.action, op.payment);
-  call_action(s, &op, p->id);
+  call_action(n, &op, p->id);
 }
 
-static void step_status(struct sim *s) {
+static void step_status(struct node *n) {
+  struct sim *s = n->sim;
   char body[ANSWER_TEXT] = "", expected[ANSWER_TEXT], code[64] = "";
   struct oracle *o = s->oracle;
   if (!o->n_payments)
     return;
   clock_tick(s, 1);
-  int64_t fired = vfs_fired();
+  int64_t fired = gateway_faults(n);
   struct o_payment *p = &o->payments[pick_payment(s)];
   int reader = rng_percent(&s->rng, 75) ? p->project : (int)rng_below(&s->rng, PROJECTS);
   struct o_project *project = &o->projects[reader];
@@ -212,8 +217,8 @@ static void step_status(struct sim *s) {
                            .secret = key->secret,
                            .v2 = project->require_v2,
                            .bad = rng_percent(&s->rng, 5)};
-  int status = call_status(s, p->id, in_public ? NULL : &sign, body, sizeof body);
-  if (status == 500 && vfs_fired() > fired)
+  int status = call_status(n, p->id, in_public ? NULL : &sign, body, sizeof body);
+  if ((status == 500 || status == 503) && below->fired(n->number) > fired)
     return;
   if (in_public) {
     text_public(o, p, s->now_us, expected);
@@ -238,23 +243,24 @@ static void step_status(struct sim *s) {
 
 // ---- workers and time ------------------------------------------------------------------------------------
 
-static void step_sweep(struct sim *s) {
+static void step_sweep(struct node *n) {
+  struct sim *s = n->sim;
   struct arena a;
-  struct intent op = op_new(s, DO_SWEEP);
-  calls_run(s, 1000);
-  if (gateway_crashed())
+  struct intent op = op_new(n, DO_SWEEP);
+  calls_run(n, 1000);
+  if (gateway_crashed(n))
     return;
   arena_init(&a, ARENA_MAX);
-  while (flow_sweep(&s->env, &a, SWEEP_LIMIT) == SWEEP_LIMIT)
+  while (flow_sweep(&n->env, &a, SWEEP_LIMIT) == SWEEP_LIMIT)
     ;
   arena_free(&a);
   trace(s, "sweep");
-  if (vfs_fired() == op.fired) {
+  if (below->fired(n->number) == op.fired) {
     oracle_swept(s->oracle, op.now_us);
     return;
   }
   oracle_open(s->oracle, &op);
-  if (!gateway_crashed())
+  if (!gateway_crashed(n))
     oracle_check(s->oracle, true);
 }
 
@@ -281,60 +287,53 @@ static void step_clock(struct sim *s) {
 }
 
 static void step_mood(struct sim *s) {
-  s->receivers.mood[rng_below(&s->rng, RECEIVERS)] =
+  s->mood[rng_below(&s->rng, RECEIVERS)] =
       rng_percent(&s->rng, 40) ? MOOD_UP : (enum mood)rng_below(&s->rng, MOODS);
 }
 
-static void step_fault(struct sim *s) {
-  struct rng *r = &s->rng;
-  static const char *const names[] = {"read", "write", "sync", "full", "crash", "crash after a sync"};
-  enum vfs_fault kind = (enum vfs_fault)(
-      rng_percent(r, 80) ? rng_below(r, FAULT_CRASH) : rng_between(r, FAULT_CRASH, FAULT_CRASH_SYNCED));
-  int most[] = {3, 8, 4, 6, 14, 2}, times[] = {1, 3, 3, 20, 1, 1};
-  if (kind == FAULT_CRASH && rng_percent(r, 30)) {
-    vfs_crash();
-    return;
-  }
-  vfs_fail(kind, (int)rng_between(r, 1, most[kind]), (int)rng_between(r, 1, times[kind]));
-  trace(s, "fault: %s", names[kind]);
+static void step_fault(struct node *n) {
+  const char *what = below->trouble(n->number, &n->sim->rng);
+  trace(n->sim, "fault of node %d: %s", n->number, what);
 }
 
-static void after(struct sim *s) {
-  if (gateway_crashed())
-    gateway_recover(s);
+static void after(struct node *n) {
+  if (gateway_crashed(n))
+    gateway_recover(n);
 }
 
 void steps_one(struct sim *s) {
-  int64_t n = rng_below(&s->rng, 100);
+  struct node *n = &s->nodes[rng_below(&s->rng, s->n_nodes)];
+  int64_t kind = rng_below(&s->rng, 100);
   int batch = rng_percent(&s->rng, 30) ? 1 : (int)rng_between(&s->rng, 2, 12);
   s->steps++;
-  if (n < 26)
-    step_create(s);
-  else if (n < 32)
-    step_again(s);
-  else if (n < 52)
-    step_action(s);
-  else if (n < 60)
-    step_status(s);
-  else if (n < 76)
-    webhook_worker_turn(s->worker, 0);
-  else if (n < 80)
-    step_sweep(s);
-  else if (n < 87)
+  below->on(n->number);
+  if (kind < 26)
+    step_create(n);
+  else if (kind < 32)
+    step_again(n);
+  else if (kind < 52)
+    step_action(n);
+  else if (kind < 60)
+    step_status(n);
+  else if (kind < 76)
+    webhook_worker_turn(n->worker, 0);
+  else if (kind < 80)
+    step_sweep(n);
+  else if (kind < 87)
     step_clock(s);
-  else if (n < 91)
-    (void)operator_step(s);
-  else if (n < 93)
+  else if (kind < 91)
+    (void)operator_step(n);
+  else if (kind < 93)
     step_mood(s);
-  else if (n < 94 && rng_percent(&s->rng, 25))
-    gateway_restart(s);
-  else if (n < 97)
-    step_fault(s);
+  else if (kind < 94 && rng_percent(&s->rng, 25))
+    gateway_restart(n);
+  else if (kind < 97)
+    step_fault(n);
   else
-    calls_run(s, batch);
-  after(s);
+    calls_run(n, batch);
+  after(n);
   // Requests wait for company now and then, so that batches have several jobs.
-  if (s->n_queued >= 12 || rng_percent(&s->rng, 45))
-    calls_run(s, batch);
-  after(s);
+  if (n->n_queued >= 12 || rng_percent(&s->rng, 45))
+    calls_run(n, batch);
+  after(n);
 }

@@ -251,7 +251,9 @@ static void a_node_that_stops_leaves_the_rest_to_others_at_once(void **state) {
   pthread_join(thread, NULL);
   store_writer_stop(a->env.store);
   assert_int_equal(a->receivers.posted, 2);
+  int64_t began_us = world_mono(&world_real);
   wait_until_done(g, b, NULL);
+  assert_true(world_mono(&world_real) - began_us < WEBHOOK_LEASE_MS / 2 * 1000);
   assert_int_equal(b->receivers.posted, 2);
   assert_int_equal(count(g, "attempts"), 4);
   node_free(a);

@@ -86,8 +86,10 @@ int cli_refused(const struct cli *c, const char *error, const char *code, const 
 
 static int show_refusal(const struct cli *c, const json_t *answer) {
   const char *error = json_string_value(json_object_get(answer, "error"));
-  return cli_refused(c, error ? error : "refused", json_string_value(json_object_get(answer, "code")),
-                     json_string_value(json_object_get(answer, "param")));
+  const char *code = json_string_value(json_object_get(answer, "code"));
+  int status =
+      cli_refused(c, error ? error : "refused", code, json_string_value(json_object_get(answer, "param")));
+  return code && strcmp(code, err_code(ERR_UNAVAILABLE)) == 0 ? EXIT_UNREACHABLE : status;
 }
 
 static json_t *result_of(struct cli *c, struct str text, int *status) {

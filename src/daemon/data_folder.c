@@ -36,16 +36,13 @@ static enum folder_state bad(struct arena *a, struct str *error, const char *pat
 static const struct str sqlite = {"sqlite\n", 7}, postgres = {"postgres\n", 9};
 
 static enum folder_state other_engine(const struct data_folder *f, struct arena *a, struct str *error) {
-  *error =
-      f->url
-          ? str_printf(a,
-                       "%s keeps its data in SQLite: move them with: cryptopay migrate-to URL, or name "
-                       "another folder for this node with --data DIR",
-                       f->path)
-          : str_printf(a,
-                       "%s belongs to a database of PostgreSQL: name it (the setting `database`), or another "
-                       "folder with --data DIR",
-                       f->path);
+  *error = str_printf(
+      a,
+      f->url ? "the data of %s is kept by another engine, SQLite: move it with: cryptopay migrate-to "
+               "URL, or name another folder for this node with --data DIR"
+             : "the data of %s is kept by another engine, PostgreSQL: name its database (the "
+               "setting `database`), or another folder with --data DIR",
+      f->path);
   return FOLDER_BAD;
 }
 

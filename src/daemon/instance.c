@@ -133,10 +133,22 @@ static enum folder_state open_locked(struct instance *g, const struct settings *
   return FOLDER_BAD;
 }
 
+// A new folder for a database of PostgreSQL: made only when there is one.
+static enum folder_state find_folder(struct instance *g, const struct settings *s, bool create,
+                                     struct str *error) {
+  bool fresh;
+  data_folder_paths(&g->folder, s, g->arena);
+  if (create || !g->folder.url || access(g->folder.path, F_OK) == 0)
+    return FOLDER_OPEN;
+  return look_at_database(g, create, &fresh, error);
+}
+
 enum folder_state instance_open(struct instance *g, const struct settings *settings, bool create,
                                 struct arena *a, struct str *error) {
   *g = (struct instance){.arena = a};
-  enum folder_state state = data_folder_open(&g->folder, settings, create, a, error);
+  enum folder_state state = find_folder(g, settings, create, error);
+  if (state == FOLDER_OPEN)
+    state = data_folder_open(&g->folder, settings, create, a, error);
   if (state != FOLDER_OPEN)
     return state;
   state = open_locked(g, settings, create, error);

@@ -252,7 +252,7 @@ describe('refusals', () => {
     const nowhere = newFolder();
     assert.equal((await cli(nowhere, ['project', 'list'])).code, 3);
     if (POSTGRES) assert.deepEqual(sql(databaseOf(nowhere), "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"), []);
-    else assert.ok(!existsSync(nowhere));
+    assert.ok(!existsSync(nowhere));
   });
   test('a key that others can read: exit status 3, with the cure', async () => {
     const other = await newGateway();

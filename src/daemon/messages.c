@@ -1,7 +1,7 @@
 #include "daemon/messages.h"
 #include "base/bell.h"
 #include "base/bug.h"
-#include "flow/keys.h"
+#include "flow/configuration.h"
 #include "http/recheck.h"
 #include "store/notify.h"
 
@@ -24,7 +24,7 @@ static void hear_payment(void *self, int64_t row, int64_t version) {
 
 static void hear_configuration(void *self) {
   const struct messages *m = self;
-  key_cache_clear(m->env->keys);
+  configuration_heard(m->env);
 }
 
 static void hear_everything(void *self) {

@@ -1,4 +1,5 @@
 #include "flow/admin.h"
+#include "flow/configuration.h"
 #include "flow/pool.h"
 #include "wire/address.h"
 #include "wire/bip32.h"
@@ -9,16 +10,18 @@ struct address_job {
   int64_t project_id;
   struct str address;
   int64_t id;
+  bool adds;
 };
 
-static void forget_pool(struct job *j) {
+static void changed(struct job *j) {
   struct address_job *f = (struct address_job *)j;
+  configuration_committed(f->env);
   pools_forget(f->env->pools, f->project_id);
 }
 
 static enum err address_call(struct env *env, struct arena *a, int64_t app_id, struct str address,
                              enum err (*step)(struct job *)) {
-  struct address_job f = {.job = {.step = step, .committed = forget_pool, .arena = a},
+  struct address_job f = {.job = {.step = step, .committed = changed, .arena = a, .key = CONFIGURATION_KEY},
                           .env = env,
                           .project_id = app_id,
                           .address = address};
@@ -30,8 +33,10 @@ static enum err claim_again(struct address_job *f) {
   const struct val *v = rows_at(job_rows(&f->job, 0), 0);
   if (v[1].i != f->project_id || v[3].type != VAL_NULL)
     return ERR_ADDRESS_TAKEN;
-  if (v[2].i)
+  if (v[2].i) {
     JOB_OP(&f->job, Q_ADDRESS_REMOVE, v_int(v[0].i), v_int(0));
+    configuration_count(&f->job);
+  }
   return ERR_NONE;
 }
 
@@ -39,27 +44,31 @@ static enum err add_step(struct job *j) {
   struct address_job *f = (struct address_job *)j;
   switch (j->round) {
   case 0:
+    f->adds = false;
+    configuration_lock(j);
     JOB_OP(j, Q_PROJECT_BY_ID, v_int(f->project_id));
     JOB_OP(j, Q_XPUB_ACTIVE, v_int(f->project_id));
     JOB_OP(j, Q_ADDRESS_POOL_SIZE, v_int(f->project_id));
     return ERR_NONE;
   case 1:
-    if (job_rows(j, 0)->n == 0)
+    if (job_rows(j, 1)->n == 0)
       return ERR_NO_PROJECT;
-    if (rows_at(job_rows(j, 2), 0)[0].i >= POOL_ADDRESSES_MAX)
+    if (rows_at(job_rows(j, 3), 0)[0].i >= POOL_ADDRESSES_MAX)
       return ERR_POOL_FULL;
     // A list of addresses is the merchant's own custody; an operator's xpub excludes it.
-    if (job_rows(j, 1)->n && rows_at(job_rows(j, 1), 0)[2].i == CUSTODY_OPERATOR)
+    if (job_rows(j, 2)->n && rows_at(job_rows(j, 2), 0)[2].i == CUSTODY_OPERATOR)
       return ERR_CUSTODY;
     JOB_OP(j, Q_ADDRESS_BY_TEXT, v_text(f->address));
     return ERR_NONE;
   case 2:
     if (job_rows(j, 0)->n)
       return claim_again(f);
+    f->adds = true;
     JOB_OP(j, Q_ADDRESS_ADD, v_int(f->project_id), v_text(f->address), v_null(), v_null());
+    configuration_count(j);
     return ERR_NONE;
-  default:
-    return ERR_NONE;
+  default: // derived for a payment meanwhile, at another node?
+    return f->adds && job_rows(j, 0)->n == 0 ? ERR_CHANGED : ERR_NONE;
   }
 }
 
@@ -72,7 +81,7 @@ enum err admin_address_add(struct env *env, struct arena *a, int64_t app_id, str
 
 // Round 1 of removing and releasing: the project's own address.
 static enum err own_address(struct address_job *f) {
-  const struct rows *rows = job_rows(&f->job, 0);
+  const struct rows *rows = job_rows(&f->job, 1);
   if (rows->n == 0 || rows_at(rows, 0)[1].i != f->project_id)
     return ERR_NO_ADDRESS;
   f->id = rows_at(rows, 0)[0].i;
@@ -82,12 +91,14 @@ static enum err own_address(struct address_job *f) {
 static enum err remove_step(struct job *j) {
   struct address_job *f = (struct address_job *)j;
   if (j->round == 0) {
+    configuration_lock(j);
     JOB_OP(j, Q_ADDRESS_BY_TEXT, v_text(f->address));
   } else if (j->round == 1) {
     enum err e = own_address(f);
     if (e != ERR_NONE)
       return e;
     JOB_OP(j, Q_ADDRESS_REMOVE, v_int(f->id), v_int(1));
+    configuration_count(j);
   }
   return ERR_NONE;
 }
@@ -101,20 +112,23 @@ static enum err release_step(struct job *j) {
   enum err e;
   switch (j->round) {
   case 0:
+    configuration_lock(j);
     JOB_OP(j, Q_ADDRESS_BY_TEXT, v_text(f->address));
     return ERR_NONE;
   case 1:
     if ((e = own_address(f)) != ERR_NONE)
       return e;
     // Derived addresses stay claimed for ever: a second order must never get one.
-    if (rows_at(job_rows(j, 0), 0)[3].type != VAL_NULL || !rows_at(job_rows(j, 0), 0)[2].i)
+    if (rows_at(job_rows(j, 1), 0)[3].type != VAL_NULL || !rows_at(job_rows(j, 1), 0)[2].i)
       return ERR_ADDRESS_BUSY;
+    JOB_OP(j, Q_ADDRESS_LOCK, v_int(f->id));
     JOB_OP(j, Q_RESERVATION_COUNT, v_int(f->id));
     return ERR_NONE;
   case 2:
-    if (rows_at(job_rows(j, 0), 0)[0].i)
+    if (rows_at(job_rows(j, 1), 0)[0].i)
       return ERR_ADDRESS_BUSY;
     JOB_OP(j, Q_ADDRESS_DROP, v_int(f->id));
+    configuration_count(j);
     return ERR_NONE;
   default:
     return ERR_NONE;
@@ -211,6 +225,7 @@ static enum err place_xpub(struct set_xpub *f) {
     JOB_OP(j, Q_XPUB_ACTIVATE, v_int(rows_at(known, 0)[0].i), v_int(f->custody));
   else
     JOB_OP(j, Q_XPUB_ADD, v_int(f->project_id), v_text(f->xpub), v_int(f->custody));
+  configuration_count(j);
   return ERR_NONE;
 }
 
@@ -218,10 +233,11 @@ static enum err set_xpub_step(struct job *j) {
   struct set_xpub *f = (struct set_xpub *)j;
   switch (j->round) {
   case 0:
+    configuration_lock(j);
     JOB_OP(j, Q_PROJECT_BY_ID, v_int(f->project_id));
     return ERR_NONE;
   case 1:
-    if (job_rows(j, 0)->n == 0)
+    if (job_rows(j, 1)->n == 0)
       return ERR_NO_PROJECT;
     JOB_OP(j, Q_XPUB_BY_TEXT, v_text(f->xpub));
     JOB_OP(j, Q_ADDRESS_ANY_POOL, v_int(f->project_id));
@@ -229,8 +245,8 @@ static enum err set_xpub_step(struct job *j) {
     return ERR_NONE;
   case 2:
     return place_xpub(f);
-  default:
-    return ERR_NONE;
+  default: // its first address was given out meanwhile?
+    return job_rows(j, 1)->n ? ERR_NONE : ERR_CHANGED;
   }
 }
 
@@ -248,7 +264,7 @@ enum err admin_address_set_xpub(struct env *env, struct arena *a, int64_t app_id
   }
   char canonical[BIP32_TEXT_N + 1];
   bip32_canonical(xpub, canonical);
-  struct set_xpub f = {.job = {.step = set_xpub_step, .arena = a},
+  struct set_xpub f = {.job = {.step = set_xpub_step, .arena = a, .key = CONFIGURATION_KEY},
                        .env = env,
                        .project_id = app_id,
                        .xpub = str_of(canonical),

@@ -2,6 +2,7 @@
 #include "core/webhook.h"
 #include "flow/admin.h"
 #include "flow/change.h"
+#include "flow/configuration.h"
 #include "flow/keys.h"
 #include "flow/pool.h"
 #include "flow/rows.h"
@@ -17,8 +18,8 @@ struct admin_job {
 };
 
 // After a change of a project or its keys nobody may go on with what was read before.
-static void forget_keys(struct job *j) {
-  key_cache_clear(((struct admin_job *)j)->env->keys);
+static void changed(struct job *j) {
+  configuration_committed(((struct admin_job *)j)->env);
 }
 
 // ---- merchants -------------------------------------------------------------------------------------------
@@ -140,12 +141,13 @@ static enum err project_add_step(struct job *j) {
   struct project_add *f = (struct project_add *)j;
   switch (j->round) {
   case 0:
+    configuration_lock(j);
     JOB_OP(j, Q_MERCHANT_BY_EMAIL, v_text(lower_case(j->arena, f->in->merchant)));
     return ERR_NONE;
   case 1:
-    if (job_rows(j, 0)->n == 0)
+    if (job_rows(j, 1)->n == 0)
       return ERR_NO_MERCHANT;
-    f->project.merchant_id = rows_at(job_rows(j, 0), 0)[0].i;
+    f->project.merchant_id = rows_at(job_rows(j, 1), 0)[0].i;
     insert_project(j, &f->project);
     return ERR_NONE;
   case 2:
@@ -165,7 +167,10 @@ static enum err project_add_step(struct job *j) {
 
 enum err admin_project_add(struct env *env, struct arena *a, const struct project_new *in,
                            struct project *out, struct credentials keys[2]) {
-  struct project_add f = {.job = {.step = project_add_step, .arena = a}, .env = env, .in = in, .keys = keys};
+  struct project_add f = {.job = {.step = project_add_step, .arena = a, .key = CONFIGURATION_KEY},
+                          .env = env,
+                          .in = in,
+                          .keys = keys};
   project_init(&f.project);
   f.project.created_us = world_now(env->world);
   const struct change wanted[] = {
@@ -229,9 +234,9 @@ struct project_change {
 static enum err apply_changes(struct project_change *f) {
   struct job *j = &f->job;
   struct project *p = &f->project;
-  if (job_rows(j, 0)->n == 0)
+  if (job_rows(j, 1)->n == 0)
     return ERR_NO_PROJECT;
-  row_to_project(rows_at(job_rows(j, 0), 0), p);
+  row_to_project(rows_at(job_rows(j, 1), 0), p);
   f->old_webhook = p->webhook_url;
   for (f->bad = 0; f->bad < f->n; f->bad++) {
     const struct change *c = &f->changes[f->bad];
@@ -251,6 +256,7 @@ static enum err store_changes(struct project_change *f) {
   if (same_host->n && rows_at(same_host, 0)[0].i != p->id)
     return ERR_WEBSITE_TAKEN;
   job_update_project(j, p);
+  configuration_count(j);
   // What still waits goes to the new address: a merchant who mends a wrong URL wants those.
   struct str host = change_webhook_host(j->arena, p->webhook_url);
   if (host.p && !str_eq(f->old_webhook, p->webhook_url))
@@ -261,7 +267,7 @@ static enum err store_changes(struct project_change *f) {
 // The hints of its address list depend on the cap of its surcharges.
 static void forget_project(struct job *j) {
   struct project_change *f = (struct project_change *)j;
-  forget_keys(j);
+  changed(j);
   pools_forget(f->env->pools, f->id);
 }
 
@@ -269,6 +275,7 @@ static enum err project_change_step(struct job *j) {
   struct project_change *f = (struct project_change *)j;
   switch (j->round) {
   case 0:
+    configuration_lock(j);
     JOB_OP(j, Q_PROJECT_BY_ID, v_int(f->id));
     return ERR_NONE;
   case 1:
@@ -283,12 +290,13 @@ static enum err project_change_step(struct job *j) {
 
 enum err admin_project_set(struct env *env, struct arena *a, int64_t app_id, struct changes *changes,
                            struct project *out) {
-  struct project_change f = {.job = {.step = project_change_step, .committed = forget_project, .arena = a},
-                             .env = env,
-                             .id = app_id,
-                             .changes = changes->list,
-                             .n = changes->n,
-                             .bad = -1};
+  struct project_change f = {
+      .job = {.step = project_change_step, .committed = forget_project, .arena = a, .key = CONFIGURATION_KEY},
+      .env = env,
+      .id = app_id,
+      .changes = changes->list,
+      .n = changes->n,
+      .bad = -1};
   enum err e = store_call(env->store, &f.job);
   changes->bad = f.bad;
   *out = f.project;
@@ -338,13 +346,15 @@ static enum err rotate_step(struct job *j) {
   struct rotate *f = (struct rotate *)j;
   const struct rotation *in = f->in;
   if (j->round == 0) {
+    configuration_lock(j);
     JOB_OP(j, Q_PROJECT_BY_ID, v_int(in->app_id));
     JOB_OP(j, Q_CREDENTIAL_OF_PROJECT, v_int(in->app_id), v_int(in->mode), v_int(f->now_us));
   } else if (j->round == 1) {
-    if (job_rows(j, 0)->n == 0)
+    if (job_rows(j, 1)->n == 0)
       return ERR_NO_PROJECT;
-    if (job_rows(j, 1)->n >= KEY_PAIRS_MAX && in->overlap_us)
+    if (job_rows(j, 2)->n >= KEY_PAIRS_MAX && in->overlap_us)
       return ERR_KEY_PAIRS;
+    configuration_count(j);
     // All older pairs end with the overlap; one that ends sooner keeps its end.
     JOB_OP(j, Q_CREDENTIAL_END, v_int(in->app_id), v_int(in->mode), v_int(f->now_us + in->overlap_us));
     make_credentials(f->env, j->arena, in->mode, f->out);
@@ -355,7 +365,7 @@ static enum err rotate_step(struct job *j) {
 
 enum err admin_project_rotate(struct env *env, struct arena *a, const struct rotation *in,
                               struct credentials *out) {
-  struct rotate f = {.job = {.step = rotate_step, .committed = forget_keys, .arena = a},
+  struct rotate f = {.job = {.step = rotate_step, .committed = changed, .arena = a, .key = CONFIGURATION_KEY},
                      .env = env,
                      .in = in,
                      .now_us = world_now(env->world),

@@ -5,10 +5,18 @@
 #include "core/payment_id.h"
 #include "store/store.h"
 
+#include <stdatomic.h>
+
 struct bell;
 struct key_cache;
 struct notify;
 struct pools;
+
+// What this node knows of the others' changes (flow/configuration.h).
+struct configuration {
+  int64_t changes;           // the count, as last seen
+  _Atomic int64_t looked_us; // when that was, by the monotonic clock; 0: this node does not look
+};
 
 struct env {
   const struct world *world;
@@ -16,6 +24,7 @@ struct env {
   struct bell *bell;
   struct notify *notify; // other nodes; NULL: there are none, or nothing is told to them
   struct key_cache *keys;
+  struct configuration configuration;
   struct pools *pools;          // allocation hints, used by the writer only
   const struct seal_key *seal;  // opens the secrets in the database
   struct payment_id_key id_key; // from the database, loaded by env_load()

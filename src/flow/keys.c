@@ -1,6 +1,7 @@
 #include "flow/keys.h"
 #include "base/bug.h"
 #include "base/log.h"
+#include "flow/configuration.h"
 #include "flow/rows.h"
 
 #include <pthread.h>
@@ -166,7 +167,7 @@ static void search_done(struct job *j) {
 static bool search_prepare(struct env *env, struct str api_key, struct key_search *s) {
   uint8_t hash[SHA256_N];
   sha256(api_key, hash);
-  struct entry *e = cached(env->keys, hash);
+  struct entry *e = configuration_is_fresh(env) ? cached(env->keys, hash) : NULL;
   s->env = env;
   s->credential = NULL;
   s->job = (struct job){.step = search_step, .done = search_done};
@@ -217,14 +218,16 @@ struct mark {
 
 static enum err mark_step(struct job *j) {
   struct mark *m = (struct mark *)j;
-  if (j->round == 0)
+  if (j->round == 0) {
+    configuration_count(j); // first: its row is what changes of keys wait for
     JOB_OP(j, Q_CREDENTIAL_USED, v_int(m->id), v_int(m->now_us));
+  }
   return ERR_NONE;
 }
 
 static void mark_done(struct job *j) {
   struct mark *m = (struct mark *)j;
-  key_cache_clear(m->env->keys); // signers and entries are to know it
+  configuration_committed(m->env); // signers and entries are to know it
   arena_free(&m->arena);
   free(m);
 }
@@ -236,11 +239,12 @@ void key_mark_used(struct env *env, struct credential *c) {
   struct mark *m = calloc(1, sizeof *m);
   BUG_IF(!m, "out of memory");
   arena_init(&m->arena, JOB_MAX_BYTES);
-  *m = (struct mark){.job = {.step = mark_step, .done = mark_done, .arena = &m->arena},
-                     .env = env,
-                     .id = c->id,
-                     .now_us = world_now(env->world),
-                     .arena = m->arena};
+  *m = (struct mark){
+      .job = {.step = mark_step, .done = mark_done, .arena = &m->arena, .key = CONFIGURATION_KEY},
+      .env = env,
+      .id = c->id,
+      .now_us = world_now(env->world),
+      .arena = m->arena};
   if (store_submit(env->store, &m->job) != ERR_NONE) {
     atomic_store(&e->marked, false); // the next request tries again
     arena_free(&m->arena);

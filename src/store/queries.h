@@ -52,6 +52,11 @@
   /* meta */                                                                                                 \
   X(Q_META_GET, "SELECT value FROM meta WHERE name = $1")                                                    \
   X(Q_META_ADD, "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")              \
+  /* who changes projects, keys or addresses reads them behind this lock; SQLite has one writer anyway */    \
+  Y(Q_CONFIGURATION_LOCK, "SELECT value FROM meta WHERE name = 'changes'",                                   \
+    "SELECT value FROM meta WHERE name = 'changes' FOR UPDATE")                                              \
+  X(Q_CONFIGURATION_COUNT,                                                                                   \
+    "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE name = 'changes'")                \
   /* merchants */                                                                                            \
   X(Q_MERCHANT_ADD, "INSERT INTO merchants (email, password_hash, created_us) VALUES ($1, $2, $3)"           \
                     " ON CONFLICT (email) DO NOTHING RETURNING id")                                          \
@@ -148,6 +153,9 @@
     " LIMIT $4) AS taken")                                                                                   \
   X(Q_ADDRESS_ANY_POOL,                                                                                      \
     "SELECT id FROM addresses WHERE project_id = $1 AND xpub_id IS NULL AND removed = 0 LIMIT 1")            \
+  /* nobody claims it or its amounts any more, and all who have are counted afterwards */                    \
+  Y(Q_ADDRESS_LOCK, "SELECT id FROM addresses WHERE id = $1",                                                \
+    "SELECT id FROM addresses WHERE id = $1 FOR UPDATE")                                                     \
   X(Q_ADDRESS_REMOVE, "UPDATE addresses SET removed = $2 WHERE id = $1")                                     \
   X(Q_ADDRESS_RELEASED, "UPDATE addresses SET released_us = $2 WHERE id = $1")                               \
   X(Q_ADDRESS_DROP, "DELETE FROM addresses WHERE id = $1")                                                   \
@@ -156,7 +164,8 @@
   X(Q_XPUB_ADD,                                                                                              \
     "INSERT INTO xpubs (project_id, xpub, custody, next_index, active) VALUES ($1, $2, $3, 0, 1)"            \
     " ON CONFLICT (xpub) DO NOTHING RETURNING id")                                                           \
-  X(Q_XPUB_ACTIVATE, "UPDATE xpubs SET active = 1, custody = $2 WHERE id = $1")                              \
+  X(Q_XPUB_ACTIVATE, "UPDATE xpubs SET active = 1, custody = $2 WHERE id = $1"                               \
+                     " AND (next_index = 0 OR custody = $2) RETURNING 1")                                    \
   X(Q_XPUB_DEACTIVATE, "UPDATE xpubs SET active = 0 WHERE project_id = $1 AND active = 1")                   \
   X(Q_XPUB_TAKE,                                                                                             \
     "UPDATE xpubs SET next_index = next_index + 1 WHERE id = $1 AND active = 1 RETURNING next_index")        \

@@ -166,7 +166,7 @@ $(B)/bench/%: test/bench/%.c $(B)/libcryptopay.a
 unexport TEST_DATABASE
 
 # What `make test` runs, in this order. Each is a target of its own.
-TESTS := check unit asan tsan fuzz sim e2e crash-storm browser
+TESTS := check unit asan tsan fuzz sim e2e crash-storm browser migrate
 .PHONY: run test npm check format asan tsan e2e browser screens help install
 run: ## installs what is missing, builds, starts a demo gateway and shop
 	@tools/deps run
@@ -224,6 +224,11 @@ crash-storm: all $(B)/test/killer.so ## kill -9 under load, KILLS times: nothing
 .PHONY: crash-storm-postgres
 crash-storm-postgres: all $(B)/test/killer.so ## the same on PostgreSQL
 	test/postgres run node test/e2e/crash_storm.mjs $(KILLS)
+
+# The long form: make migrate PAYMENTS=1000000
+.PHONY: migrate
+migrate: all $(B)/bench/fill $(B)/test/killer.so ## a gateway moves from SQLite to PostgreSQL, is killed on the way, and ends equal
+	test/postgres run node --test test/e2e/migrate_to.mjs
 
 $(B)/test/killer.so: test/e2e/killer.c
 	@mkdir -p $(@D)

@@ -49,6 +49,8 @@ static const struct cli_option skip_ahead[] = {
     {"skip", "N", "payments skip ahead by this many numbers [1048576]", false},
     {"skip-addresses", "N", "derived addresses skip ahead by this many [10000]", false},
     END};
+static const struct cli_option migrate_to[] = {
+    {"progress", NULL, "tell how far it is, also where standard error is no terminal", false}, END};
 static const struct cli_option serve[] = {
     {"print-config", NULL, "show every setting with its value and where it comes from, and end", false},
     {"example-config", NULL, "show a file with every setting, and end", false},
@@ -91,6 +93,12 @@ const struct cli_command cli_commands[] = {
      "Numbers and derived addresses that may have been used since that state are skipped; restore does so "
      "itself.",
      run_request},
+    {"migrate-to", "URL", "move to PostgreSQL, postgres://USER@HOST/NAME; the server must be stopped",
+     migrate_to,
+     "URL names an empty database. What is in the SQLite file is copied and compared; the file stays as it "
+     "is.\n"
+     "Killed or failed on the way: the same command again goes on where it stopped.",
+     run_migrate_to},
     {"doctor", "", "look for what is wrong, and say how to mend it", NULL, NULL, run_doctor},
     {"version", "", "show the version", NULL, NULL, run_version},
     {NULL, NULL, NULL, NULL, NULL, NULL},

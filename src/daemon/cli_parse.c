@@ -308,8 +308,11 @@ static int check_complete(struct parse *p) {
   return -1;
 }
 
-// Other users of the machine see every process's words. The setting has its own copy by now.
+// Other users of the machine see every process's words. What is needed of them has been copied by now.
 static void hide_password(struct parse *p) {
+  for (int i = 1; i < p->argc; i++)
+    if (strncmp(p->argv[i], "postgres", 8) == 0 && strstr(p->argv[i], "://"))
+      memset(p->argv[i], '*', strlen(p->argv[i]));
   for (size_t i = 0; i < p->n_flags; i++)
     if (str_eqc(p->flags[i].name, "database"))
       memset((char *)(uintptr_t)p->flags[i].value.p, '*', p->flags[i].value.n);

@@ -8,5 +8,6 @@ int run_merchant_add(struct cli *c);
 int run_payment_show(struct cli *c);
 int run_backup(struct cli *c);
 int run_restore(struct cli *c);
+int run_migrate_to(struct cli *c);
 int run_doctor(struct cli *c);
 int run_version(struct cli *c);

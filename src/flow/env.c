@@ -1,5 +1,6 @@
 #include "base/hex.h"
 #include "flow/env.h"
+#include "store/move.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,11 @@ static enum err load_step(struct job *j) {
   struct load *l = (struct load *)j;
   if (j->round == 0 || j->round == 2) {
     JOB_OP(j, Q_META_GET, v_text(STR(ID_KEY_NAME)));
+    JOB_OP(j, Q_META_GET, v_text(STR(MOVE_UNFINISHED)));
+    return ERR_NONE;
+  }
+  if (job_rows(j, 1)->n == 1) {
+    l->state = ENV_UNFINISHED;
     return ERR_NONE;
   }
   if (job_rows(j, 0)->n == 1) {
@@ -60,6 +66,11 @@ enum env_state env_load(struct env *env, char *error, size_t error_size) {
   if (e != ERR_NONE) {
     snprintf(error, error_size, "the database does not answer");
     l.state = ENV_FAILED;
+  } else if (l.state == ENV_UNFINISHED) {
+    snprintf(
+        error, error_size,
+        "the move of a gateway to this database is unfinished: run cryptopay migrate-to again, it goes on "
+        "where it stopped");
   } else if (l.state == ENV_WRONG_KEY) {
     snprintf(
         error, error_size,

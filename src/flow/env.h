@@ -35,7 +35,8 @@ struct env {
 enum env_state {
   ENV_FAILED, // the database does not answer
   ENV_LOADED,
-  ENV_WRONG_KEY, // the seal is not the one that belongs to the database
+  ENV_WRONG_KEY,  // the seal is not the one that belongs to the database
+  ENV_UNFINISHED, // a move to this database has not come to its end
 };
 
 // Reads what lives in the database (payment id key), makes it at the first start: whoever is first of several

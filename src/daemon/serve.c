@@ -5,6 +5,8 @@
 #include "daemon/instance.h"
 #include "daemon/messages.h"
 #include "daemon/webhook_worker.h"
+#include "flow/configuration.h"
+#include "flow/lease.h"
 #include "flow/payments.h"
 #include "flow/webhooks.h"
 #include "http/api_payments.h"
@@ -22,7 +24,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { SWEEP_LIMIT = 256, SWEEP_PAUSE_MS = 200, WORKER_ARENA_MAX = 64 << 20, ERROR_MAX = 512 };
+enum {
+  SWEEP_LIMIT = 256,
+  SWEEP_PAUSE_MS = 200,
+  LOOK_AROUND_US = 1000000,
+  SWEEP_LEASE_US = 10000000,
+  WORKER_ARENA_MAX = 64 << 20,
+  ERROR_MAX = 512
+};
 enum { DATABASE_WITHIN_S = 20, CLOCK_AHEAD_MAX_US = 1000000 }; // at the start
 
 // Every address that the outside can ask, and who may. A test walks this table.
@@ -94,19 +103,35 @@ static void measure(void *self) {
   metric_set(METRIC_WAITING, live_waiting(g->app.live));
 }
 
+// Each second where other nodes use the database too: what have they changed, and which of us sweeps?
+static void look_around(struct env *env, struct arena *a, struct lease *sweeping, int64_t *next_us) {
+  if (world_mono(env->world) < *next_us)
+    return;
+  *next_us = world_mono(env->world) + LOOK_AROUND_US;
+  if (store_shared(env->store))
+    configuration_follow(env, a);
+  (void)(lease_take(sweeping, env, a) == ERR_NONE); // out of reach: what is left of it still counts
+}
+
 static void *sweep_main(void *self) {
   struct gateway_server *g = self;
   struct env *env = &g->instance.env;
   struct arena a;
+  struct lease lease;
+  int64_t next_us = 0;
   arena_init(&a, WORKER_ARENA_MAX);
+  lease_init(&lease, env->world, STR("sweep"), SWEEP_LEASE_US);
   const struct timespec pause = {.tv_nsec = SWEEP_PAUSE_MS * 1000000L};
   while (!atomic_load(&g->stopping)) {
-    int n = flow_sweep(env, &a, SWEEP_LIMIT);
-    int forgotten = flow_forget_answers(env, &a); // a few: go on at once, so that it keeps up with what comes
+    look_around(env, &a, &lease, &next_us);
+    bool mine = lease_left_us(&lease, env) > 0;
+    int n = mine ? flow_sweep(env, &a, SWEEP_LIMIT) : 0;
+    int forgotten = mine ? flow_forget_answers(env, &a) : 0; // a few: go on at once, to keep up
     arena_reset(&a);
     if (n < SWEEP_LIMIT && forgotten == 0)
       nanosleep(&pause, NULL);
   }
+  lease_give(&lease, env, &a);
   arena_free(&a);
   return NULL;
 }

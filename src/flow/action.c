@@ -2,6 +2,7 @@
 #include "base/hex.h"
 #include "base/timefmt.h"
 #include "flow/change.h"
+#include "flow/job_key.h"
 #include "flow/payments.h"
 #include "flow/rows.h"
 
@@ -148,10 +149,12 @@ static void action_committed(struct job *j) {
 }
 
 enum err flow_action_start(struct env *env, struct arena *a, struct flow_action *f) {
+  int64_t row;
   f->env = env;
   f->now_us = world_now(env->world);
   f->job.arena = a;
   f->job.step = action_step;
+  f->job.key = payment_id_to_row(&env->id_key, f->id, &row) ? job_key_payment(row) : 0;
   f->job.committed = action_committed;
   return store_submit(env->store, &f->job);
 }

@@ -2,6 +2,7 @@
 #include "core/answer.h"
 #include "flow/allocate.h"
 #include "flow/change.h"
+#include "flow/job_key.h"
 #include "flow/payments.h"
 #include "flow/pool.h"
 #include "flow/rows.h"
@@ -247,6 +248,7 @@ enum err flow_create_start(struct env *env, struct arena *a, struct flow_create 
   f->now_us = world_now(env->world);
   f->job.arena = a;
   f->job.step = create_step;
+  f->job.key = job_key_order(f->project->id, f->is_test, f->request.order_id);
   f->job.committed = create_committed;
   f->job.undone = create_undone;
   if (f->is_test)

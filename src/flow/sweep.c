@@ -1,5 +1,6 @@
 #include "base/timefmt.h"
 #include "flow/change.h"
+#include "flow/job_key.h"
 #include "flow/payments.h"
 #include "flow/pool.h"
 #include "flow/rows.h"
@@ -85,10 +86,12 @@ int flow_sweep(struct env *env, struct arena *a, int limit) {
   struct job **jobs = ARENA_ARRAY(a, struct job *, rows->n);
   for (int i = 0; i < rows->n; i++) {
     struct due *d = ARENA_NEW(a, struct due);
-    *d = (struct due){.job = {.step = due_step, .committed = due_committed, .arena = a},
-                      .env = env,
-                      .row = rows_at(rows, i)[0].i,
-                      .now_us = l.now_us};
+    int64_t row = rows_at(rows, i)[0].i;
+    *d = (struct due){
+        .job = {.step = due_step, .committed = due_committed, .arena = a, .key = job_key_payment(row)},
+        .env = env,
+        .row = row,
+        .now_us = l.now_us};
     jobs[i] = &d->job;
   }
   store_call_all(env->store, jobs, (size_t)rows->n);

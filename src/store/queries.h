@@ -47,6 +47,13 @@
 #define CREDENTIAL_COLS                                                                                      \
   "id, project_id, mode, key_tail, api_secret, webhook_secret, created_us, expires_us, used_us"
 
+#define LEASE_TAKE(now)                                                                                      \
+  "INSERT INTO leases (name, holder, fence, until_us) SELECT $1, $2, 1, " now                                \
+  " + $3 WHERE CAST($4 AS BIGINT) > 0"                                                                       \
+  " ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_us = excluded.until_us,"                \
+  " fence = leases.fence + CAST(leases.holder <> excluded.holder AS INTEGER)"                                \
+  " WHERE leases.holder = excluded.holder OR leases.until_us <= excluded.until_us - $3 RETURNING fence"
+
 // X(name, text), Y(name, SQLite's text, PostgreSQL's text)
 #define QUERY_LIST(X, Y)                                                                                     \
   /* meta */                                                                                                 \
@@ -57,6 +64,13 @@
     "SELECT value FROM meta WHERE name = 'changes' FOR UPDATE")                                              \
   X(Q_CONFIGURATION_COUNT,                                                                                   \
     "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE name = 'changes'")                \
+  /* leases, by each database's own clock: SQLite's is given */                                              \
+  Y(Q_LEASE_FREE,                                                                                            \
+    "SELECT CAST(COUNT(*) = 0 AS INTEGER) FROM leases WHERE name = $1 AND holder <> $2 AND until_us > $3",   \
+    "SELECT CAST(COUNT(*) = 0 AS INTEGER) FROM leases WHERE name = $1 AND holder <> $2"                      \
+    " AND until_us > " PG_CLOCK " AND CAST($3 AS BIGINT) > 0")                                               \
+  Y(Q_LEASE_TAKE, LEASE_TAKE("$4"), LEASE_TAKE(PG_CLOCK))                                                    \
+  X(Q_LEASE_GIVE, "UPDATE leases SET until_us = 0 WHERE name = $1 AND holder = $2")                          \
   /* merchants */                                                                                            \
   X(Q_MERCHANT_ADD, "INSERT INTO merchants (email, password_hash, created_us) VALUES ($1, $2, $3)"           \
                     " ON CONFLICT (email) DO NOTHING RETURNING id")                                          \

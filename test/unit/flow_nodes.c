@@ -1,0 +1,447 @@
+// Several nodes on one database: two writers with stores, caches and hints of their own. Nothing is given
+// twice, nothing lost, and what one changes the other hears of. On SQLite a second process never has the
+// database, so there the same tests run with two callers of one node.
+#include "../support/gateway.h"
+
+#include "flow/configuration.h"
+#include "flow/lease.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define XPUB                                                                                                 \
+  "xpub6D1AabNHCupeiLM65ZR9UStMhJ1vCpyV4XbZdyhMZBiJXALQtmn9p42VTQckoHVn8WNqS7dqnJokZHAHcHGoaQgmv8D45oNUKx6D" \
+  "ZMNZBCd"
+#define FIRST  "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH"
+#define SECOND "TSeJkUh4Qv67VNFwY8LaAxERygNdy6NQZK"
+
+enum { NODES = 2, ORDERS = 150, WAIT_MS = 60000 };
+
+struct node {
+  struct gateway *gateway;
+  struct env *env, own;
+  int number;
+  bool is_test, same_orders, same_key;
+  int64_t amounts; // so many different ones
+  pthread_t thread;
+  struct arena arena[ORDERS];
+  struct flow_create flow[ORDERS];
+};
+
+static struct node nodes[NODES];
+static _Atomic int done;
+
+static int set_up_nodes(void **state) {
+  int rc = set_up(state);
+  struct gateway *g = *state;
+  for (int i = 0; i < NODES; i++) {
+    struct node *n = &nodes[i];
+    *n = (struct node){.gateway = g, .number = i, .amounts = 1, .env = &g->env};
+    if (i > 0 && store_shared(g->env.store)) {
+      char error[256];
+      n->own = (struct env){.world = &g->world,
+                            .bell = &g->bell,
+                            .seal = &g->seal,
+                            .base_url = g->env.base_url,
+                            .store = database_open(&g->database, &g->world, 0),
+                            .keys = key_cache_new(),
+                            .pools = pools_new()};
+      n->env = &n->own;
+      assert_int_equal(env_load(n->env, error, sizeof error), ENV_LOADED);
+    }
+    if (n->env == &n->own || i == 0)
+      assert_true(store_writer_start(n->env->store));
+  }
+  return rc;
+}
+
+static int tear_down_nodes(void **state) {
+  for (int i = NODES - 1; i >= 0; i--) {
+    struct node *n = &nodes[i];
+    if (n->env == &n->own || i == 0)
+      store_writer_stop(n->env->store);
+    if (n->env == &n->own) {
+      store_close(n->env->store);
+      key_cache_free(n->env->keys);
+      pools_free(n->env->pools);
+    }
+    for (int k = 0; k < ORDERS; k++)
+      if (n->flow[k].env)
+        arena_free(&n->arena[k]);
+  }
+  return tear_down(state);
+}
+
+static void created(struct job *j) { // on the writer's thread
+  (void)j;
+  atomic_fetch_add(&done, 1);
+}
+
+static void *create_main(void *self) {
+  struct node *n = self;
+  for (int i = 0; i < ORDERS; i++) {
+    struct flow_create *f = &n->flow[i];
+    struct arena *a = &n->arena[i];
+    arena_init(a, 4 << 20);
+    *f = (struct flow_create){.project = &n->gateway->project, .is_test = n->is_test};
+    f->request =
+        (struct create_request){.order_id = str_printf(a, "%d-%d", n->same_orders ? 0 : n->number, i),
+                                .amount = {USDT(50).micro + i % n->amounts * USDT(1).micro},
+                                .scale = 2};
+    if (n->same_key)
+      f->idempotency_key = str_printf(a, "key-%d", i);
+    f->request_hash[0] = (uint8_t)(i % 2 && !n->same_orders ? n->number : 0);
+    f->job.done = created;
+    assert_int_equal(flow_create_start(n->env, a, f), ERR_NONE);
+    if (i % 16 == 0)
+      usleep(500); // more batches
+  }
+  return NULL;
+}
+
+static void create_at_all(void) {
+  atomic_store(&done, 0);
+  for (int i = 0; i < NODES; i++)
+    assert_int_equal(pthread_create(&nodes[i].thread, NULL, create_main, &nodes[i]), 0);
+  for (int i = 0; i < NODES; i++)
+    pthread_join(nodes[i].thread, NULL);
+  for (int i = 0; i < WAIT_MS && atomic_load(&done) < NODES * ORDERS; i++)
+    usleep(1000);
+  assert_int_equal(atomic_load(&done), NODES * ORDERS);
+}
+
+struct ask {
+  struct job job;
+  enum query query;
+  struct val v[3];
+  int n;
+};
+
+static enum err ask_step(struct job *j) {
+  struct ask *a = (struct ask *)j;
+  if (j->round == 0)
+    job_ops(j, a->query, a->n, a->v);
+  return ERR_NONE;
+}
+
+static const struct rows *ask(struct gateway *g, enum query q, int n, const struct val *v) {
+  struct ask *a = ARENA_NEW(&g->arena, struct ask);
+  *a = (struct ask){.job = {.step = ask_step, .arena = &g->arena}, .query = q, .n = n};
+  memcpy(a->v, v, sizeof *v * (size_t)n);
+  assert_int_equal(store_read(g->env.store, &a->job), ERR_NONE);
+  return job_rows(&a->job, 0);
+}
+
+static int64_t reserved_for(struct gateway *g, const struct payment *p) {
+  const struct rows *r =
+      ask(g, Q_RESERVATION_AT, 2, (struct val[]){v_int(p->address_id), v_int(p->pay_amount.micro)});
+  return r->n ? rows_at(r, 0)[0].i : 0;
+}
+
+// Each payment holds the reservation of its own address and amount; then no two can have the same.
+static void check_reservations(struct gateway *g) {
+  for (int i = 0; i < NODES; i++)
+    for (int k = 0; k < ORDERS; k++) {
+      const struct flow_create *f = &nodes[i].flow[k];
+      assert_int_equal(f->job.result, ERR_NONE);
+      assert_int_equal(reserved_for(g, &f->payment), f->payment.row);
+    }
+}
+
+static void add(struct gateway *g, const char *address) {
+  assert_int_equal(admin_address_add(&g->env, &g->arena, g->project.id, str_of(address)), ERR_NONE);
+}
+
+static void one_pool_is_walked_by_two(void **state) {
+  struct gateway *g = *state;
+  add(g, FIRST);
+  add(g, SECOND);
+  create_at_all();
+  check_reservations(g);
+}
+
+static void many_amounts_of_one_address(void **state) {
+  struct gateway *g = *state;
+  add(g, FIRST);
+  for (int i = 0; i < NODES; i++)
+    nodes[i].amounts = 7;
+  create_at_all();
+  check_reservations(g);
+}
+
+static int by_index(const void *a, const void *b) {
+  return *(const int *)a - *(const int *)b;
+}
+
+static void an_xpub_gives_each_index_once(void **state) {
+  struct gateway *g = *state;
+  int index[NODES * ORDERS], n = 0;
+  assert_int_equal(admin_address_set_xpub(&g->env, &g->arena, g->project.id, STR(XPUB), CUSTODY_MERCHANT),
+                   ERR_NONE);
+  create_at_all();
+  check_reservations(g);
+  struct address_info *list;
+  const struct address_filter all = {.app_id = g->project.id, .limit = NODES * ORDERS + 1};
+  assert_int_equal(admin_address_list(&g->env, &g->arena, &all, &list, &n), ERR_NONE);
+  assert_int_equal(n, NODES * ORDERS);
+  for (int i = 0; i < n; i++)
+    index[i] = (int)list[i].hd_index;
+  qsort(index, (size_t)n, sizeof *index, by_index);
+  for (int i = 0; i < n; i++)
+    assert_int_equal(index[i], i);
+}
+
+static void the_same_order_at_two_nodes_is_one_payment(void **state) {
+  (void)state;
+  for (int i = 0; i < NODES; i++)
+    nodes[i].is_test = nodes[i].same_orders = nodes[i].same_key = true;
+  create_at_all();
+  for (int k = 0; k < ORDERS; k++) {
+    const struct flow_create *a = &nodes[0].flow[k], *b = &nodes[1].flow[k];
+    assert_int_equal(a->job.result, ERR_NONE);
+    assert_int_equal(b->job.result, ERR_NONE);
+    assert_true(a->replayed != b->replayed);
+    assert_true(str_eq(a->answer, b->answer));
+  }
+}
+
+// The same key again is answered with what the first one got, at whichever node; with another request it is
+// refused.
+static void the_same_key_at_two_nodes_is_one_request(void **state) {
+  (void)state;
+  for (int i = 0; i < NODES; i++)
+    nodes[i].is_test = nodes[i].same_key = true;
+  create_at_all();
+  for (int k = 0; k < ORDERS; k++) {
+    const struct flow_create *a = &nodes[0].flow[k], *b = &nodes[1].flow[k];
+    if (k % 2 == 0) {
+      assert_int_equal(a->job.result + b->job.result, ERR_NONE);
+      assert_true(str_eq(a->answer, b->answer));
+    } else {
+      assert_int_equal(a->job.result + b->job.result, ERR_NONE + ERR_IDEMPOTENCY_REUSE);
+    }
+  }
+}
+
+// ---- an address that goes away ---------------------------------------------------------------------------
+
+static void *release_main(void *self) {
+  struct node *n = self;
+  struct arena a;
+  enum err e = ERR_ADDRESS_BUSY;
+  arena_init(&a, 16 << 20);
+  usleep(3000);
+  assert_int_equal(admin_address_remove(n->env, &a, n->gateway->project.id, STR(SECOND)), ERR_NONE);
+  for (int i = 0; i < 20 && e == ERR_ADDRESS_BUSY; i++)
+    e = admin_address_release(n->env, &a, n->gateway->project.id, STR(SECOND));
+  assert_true(e == ERR_ADDRESS_BUSY || e == ERR_NONE);
+  arena_free(&a);
+  return NULL;
+}
+
+// Where it was released nothing is reserved on it, where anything is it could not be.
+static void an_address_is_not_released_under_a_payment(void **state) {
+  struct gateway *g = *state;
+  pthread_t releasing;
+  add(g, FIRST);
+  add(g, SECOND);
+  assert_int_equal(pthread_create(&releasing, NULL, release_main, &nodes[1]), 0);
+  create_at_all();
+  pthread_join(releasing, NULL);
+  check_reservations(g);
+  for (int i = 0; i < NODES; i++)
+    for (int k = 0; k < ORDERS; k++) {
+      const struct payment *p = &nodes[i].flow[k].payment;
+      assert_int_equal(ask(g, Q_ADDRESS_BY_TEXT, 1, (struct val[]){v_text(p->address)})->n, 1);
+    }
+}
+
+// What another node still has in its hints is not given out.
+static void stale_hints_give_nothing_removed(void **state) {
+  struct gateway *g = *state;
+  if (!store_shared(g->env.store))
+    return;
+  struct flow_create f = {.project = &g->project, .request = {.order_id = STR("A"), .amount = USDT(5)}};
+  add(g, FIRST);
+  store_writer_stop(nodes[1].env->store);
+  for (int i = 0; i < 2; i++) {
+    if (i == 1)
+      assert_int_equal(admin_address_remove(&g->env, &g->arena, g->project.id, STR(FIRST)), ERR_NONE);
+    f.request.order_id = i ? STR("B") : STR("A");
+    assert_int_equal(store_writer_start(nodes[1].env->store), true);
+    assert_int_equal(flow_create_start(nodes[1].env, &g->arena, &f), ERR_NONE);
+    store_writer_stop(nodes[1].env->store);
+    assert_int_equal(f.job.result, i ? ERR_NO_ADDRESSES : ERR_NONE);
+    f.job = (struct job){0};
+  }
+  assert_true(store_writer_start(nodes[1].env->store));
+}
+
+// ---- one payment, two hands ------------------------------------------------------------------------------
+
+struct hand {
+  struct node *node;
+  int64_t id;
+  enum payment_action action;
+  struct flow_action flow;
+  struct arena arena;
+  pthread_t thread;
+};
+
+static void *hand_main(void *self) {
+  struct hand *h = self;
+  arena_init(&h->arena, 4 << 20);
+  h->flow.id = h->id;
+  h->flow.action = h->action;
+  h->flow.job.done = created;
+  assert_int_equal(flow_action_start(h->node->env, &h->arena, &h->flow), ERR_NONE);
+  return NULL;
+}
+
+static bool moved(const struct hand *h) {
+  return h->flow.job.result == ERR_NONE;
+}
+
+// Paid here and expired there: one of them comes first, and there is one webhook of what is final.
+static void paying_and_expiring_at_two_nodes(void **state) {
+  struct gateway *g = *state;
+  static struct hand hands[NODES];
+  nodes[0].is_test = true;
+  atomic_store(&done, 0);
+  create_main(&nodes[0]);
+  while (atomic_load(&done) < ORDERS)
+    usleep(1000);
+  for (int k = 0; k < 40; k++) {
+    int64_t id = nodes[0].flow[k].payment.id;
+    struct payment p;
+    atomic_store(&done, 0);
+    for (int i = 0; i < NODES; i++) {
+      hands[i] = (struct hand){&nodes[i], id, i ? ACTION_TEST_EXPIRE : ACTION_TEST_PAY, .thread = 0};
+      assert_int_equal(pthread_create(&hands[i].thread, NULL, hand_main, &hands[i]), 0);
+    }
+    for (int i = 0; i < NODES; i++)
+      pthread_join(hands[i].thread, NULL);
+    while (atomic_load(&done) < NODES)
+      usleep(200);
+    assert_int_equal(flow_payment_find(&g->env, &g->arena, id, &p, NULL), ERR_NONE);
+    assert_true(moved(&hands[0]) || moved(&hands[1]));
+    assert_int_equal(p.status, moved(&hands[0]) ? PAY_PAID : PAY_EXPIRED);
+    assert_int_equal(p.version, 1 + moved(&hands[0]) + moved(&hands[1]));
+    assert_int_equal(p.received.micro, moved(&hands[0]) ? p.amount.micro : 0);
+    for (int i = 0; i < NODES; i++)
+      arena_free(&hands[i].arena);
+  }
+}
+
+// ---- keys ------------------------------------------------------------------------------------------------
+
+static void *rotate_main(void *self) {
+  struct node *n = self;
+  struct arena a;
+  arena_init(&a, 16 << 20);
+  for (int i = 0; i < KEY_PAIRS_MAX; i++) {
+    const struct rotation in = {n->gateway->project.id, MODE_TEST, 3600 * SECOND_US};
+    struct credentials c;
+    enum err e = admin_project_rotate(n->env, &a, &in, &c);
+    assert_true(e == ERR_NONE || e == ERR_KEY_PAIRS);
+    atomic_fetch_add(&done, e == ERR_NONE);
+  }
+  arena_free(&a);
+  return NULL;
+}
+
+static void two_rotations_keep_to_the_number_of_pairs(void **state) {
+  struct gateway *g = *state;
+  struct key_info *list;
+  int n, of_test = 0;
+  atomic_store(&done, 0);
+  for (int i = 0; i < NODES; i++)
+    assert_int_equal(pthread_create(&nodes[i].thread, NULL, rotate_main, &nodes[i]), 0);
+  for (int i = 0; i < NODES; i++)
+    pthread_join(nodes[i].thread, NULL);
+  assert_int_equal(admin_project_keys(&g->env, &g->arena, g->project.id, &list, &n), ERR_NONE);
+  for (int i = 0; i < n; i++)
+    of_test += list[i].mode == MODE_TEST;
+  assert_int_equal(of_test, KEY_PAIRS_MAX);
+  assert_int_equal(atomic_load(&done), KEY_PAIRS_MAX - 1);
+}
+
+static bool key_works(struct node *n) {
+  enum err e;
+  struct credential *c = key_find(n->env, n->gateway->keys[MODE_TEST].api_key, n->gateway->now_us, &e);
+  assert_int_equal(e, ERR_NONE);
+  key_drop(c);
+  return c != NULL;
+}
+
+// A revoked key ends at the other node when it looks, and without looking it soon trusts its memory no more.
+static void a_revoked_key_ends_at_every_node(void **state) {
+  struct gateway *g = *state;
+  struct node *other = &nodes[1];
+  struct credentials c;
+  const struct rotation now = {g->project.id, MODE_TEST, 0};
+  configuration_follow(other->env, &g->arena);
+  assert_true(key_works(other));
+  assert_int_equal(admin_project_rotate(&g->env, &g->arena, &now, &c), ERR_NONE);
+  if (store_shared(g->env.store))
+    assert_true(key_works(other)); // from memory, for at most a second
+  configuration_follow(other->env, &g->arena);
+  assert_false(key_works(other));
+  g->keys[MODE_TEST] = c;
+  assert_true(key_works(other));
+  assert_int_equal(admin_project_rotate(&g->env, &g->arena, &now, &c), ERR_NONE);
+  g->now_us += CONFIGURATION_STALE_US;
+  assert_false(key_works(other));
+}
+
+// ---- leases ----------------------------------------------------------------------------------------------
+
+static void take(struct lease *l, struct node *n) {
+  assert_int_equal(lease_take(l, n->env, &n->gateway->arena), ERR_NONE);
+}
+
+static void a_lease_has_one_holder(void **state) {
+  struct gateway *g = *state;
+  struct lease a, b;
+  lease_init(&a, &world_real, STR("watch"), 200000);
+  lease_init(&b, &world_real, STR("watch"), 200000);
+  take(&a, &nodes[0]);
+  assert_true(lease_left_us(&a, &g->env) > 0);
+  if (!store_shared(g->env.store))
+    return;
+  take(&b, &nodes[1]);
+  assert_int_equal(lease_left_us(&b, nodes[1].env), 0);
+  take(&a, &nodes[0]);
+  assert_int_equal(a.fence, 1);
+  usleep(250000);
+  g->now_us += 250000;
+  assert_true(lease_left_us(&a, &g->env) <= 0); // it knows, without asking anybody
+  take(&b, &nodes[1]);
+  assert_int_equal(b.fence, 2);
+  assert_true(lease_left_us(&b, nodes[1].env) > 0);
+  take(&a, &nodes[0]);
+  assert_true(lease_left_us(&a, &g->env) <= 0);
+  lease_give(&b, nodes[1].env, &g->arena);
+  take(&a, &nodes[0]);
+  assert_int_equal(a.fence, 3);
+  assert_true(lease_left_us(&a, &g->env) > 0);
+}
+
+#define NODE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_nodes, tear_down_nodes)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      NODE_TEST(one_pool_is_walked_by_two),
+      NODE_TEST(many_amounts_of_one_address),
+      NODE_TEST(an_xpub_gives_each_index_once),
+      NODE_TEST(the_same_order_at_two_nodes_is_one_payment),
+      NODE_TEST(the_same_key_at_two_nodes_is_one_request),
+      NODE_TEST(an_address_is_not_released_under_a_payment),
+      NODE_TEST(stale_hints_give_nothing_removed),
+      NODE_TEST(paying_and_expiring_at_two_nodes),
+      NODE_TEST(two_rotations_keep_to_the_number_of_pairs),
+      NODE_TEST(a_revoked_key_ends_at_every_node),
+      NODE_TEST(a_lease_has_one_holder),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

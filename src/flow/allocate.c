@@ -105,7 +105,8 @@ static enum err try_next(struct allocation *al, struct job *j) {
   if (pools_sure(pools, al->project->id, al->amount)) // still: it has not begun anew
     return claim(al, j, &al->slots[0]);
   for (int i = 0; i < al->n_slots; i++)
-    JOB_OP(j, Q_RESERVATION_AT, v_int(al->slots[i].address_id), v_int(al->slots[i].pay_amount.micro));
+    JOB_OP(j, Q_RESERVATION_LOOK, v_int(al->slots[i].address_id), v_int(al->slots[i].pay_amount.micro),
+           v_int(al->project->id));
   pools_looking(pools, al->project->id, al->amount, true);
   al->stage = LOOKED;
   return ERR_NONE;
@@ -116,7 +117,12 @@ static enum err looked(struct allocation *al, struct job *j) {
   pools_looking(al->env->pools, al->project->id, al->amount, false);
   for (int i = 0; i < al->n_slots; i++) {
     const struct slot *s = &al->slots[i];
-    if (job_rows(j, i)->n)
+    const struct rows *r = job_rows(j, i);
+    if (r->n == 0 || rows_at(r, 0)[0].i) { // removed at another node: the list is not what it was
+      pools_forget(al->env->pools, al->project->id);
+      return read_pool(al, j);
+    }
+    if (rows_at(r, 0)[1].type != VAL_NULL)
       continue;
     if (free) // not needed now, there for the next
       pools_released(al->env->pools, al->project, s->address_id, s->pay_amount);

@@ -210,7 +210,9 @@
   X(Q_RESERVATION_DROP,                                                                                      \
     "DELETE FROM reservations WHERE address_id = $1 AND pay_amount = $2 AND payment_id = $3")                \
   X(Q_RESERVATION_COUNT, "SELECT COUNT(*) FROM reservations WHERE address_id = $1")                          \
-  X(Q_RESERVATION_AT, "SELECT payment_id FROM reservations WHERE address_id = $1 AND pay_amount = $2")       \
+  X(Q_RESERVATION_LOOK,                                                                                      \
+    "SELECT a.removed, r.payment_id FROM addresses a LEFT JOIN reservations r ON r.address_id = a.id"        \
+    " AND r.pay_amount = $2 WHERE a.id = $1 AND a.project_id = $3")                                          \
   /* transfers and the timeline */                                                                           \
   X(Q_TRANSFER_ADD,                                                                                          \
     "INSERT INTO transfers (txid, log_index, is_test, payment_id, value, block_us)"                          \

@@ -134,8 +134,9 @@ static const struct rows *ask(struct gateway *g, enum query q, int n, const stru
 
 static int64_t reserved_for(struct gateway *g, const struct payment *p) {
   const struct rows *r =
-      ask(g, Q_RESERVATION_AT, 2, (struct val[]){v_int(p->address_id), v_int(p->pay_amount.micro)});
-  return r->n ? rows_at(r, 0)[0].i : 0;
+      ask(g, Q_RESERVATION_LOOK, 3,
+          (struct val[]){v_int(p->address_id), v_int(p->pay_amount.micro), v_int(p->project_id)});
+  return r->n ? rows_at(r, 0)[1].i : 0;
 }
 
 // Each payment holds the reservation of its own address and amount; then no two can have the same.

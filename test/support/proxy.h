@@ -117,6 +117,8 @@ static inline void proxy_do_harm(struct proxy *p, int i, const char *bytes, size
     p->late_n = n;
     memcpy(p->late_bytes, bytes, n);
     p->lines[i].server = -1;
+    if (p->has_late)
+      pthread_join(p->late, NULL);
     p->has_late = pthread_create(&p->late, NULL, proxy_late, p) == 0;
   }
   proxy_cut(p, i);

@@ -125,6 +125,46 @@ static void a_failure_after_writing_undoes_only_itself(void **state) {
   }
 }
 
+// A job that is busy for some rounds with what its key stands for.
+struct turn {
+  struct job job;
+  int *busy, *ended;
+  int place;
+};
+
+static enum err turn_step(struct job *j) {
+  struct turn *t = (struct turn *)j;
+  if (j->round == 0)
+    assert_int_equal((*t->busy)++, 0);
+  if (j->round < 5) {
+    JOB_OP(j, Q_META_GET, v_text(STR("schema_version")));
+    return ERR_NONE;
+  }
+  --*t->busy;
+  t->place = ++*t->ended;
+  return ERR_NONE;
+}
+
+// Also where the rounds of a batch run side by side; and whoever came first is first.
+static void jobs_of_one_key_run_one_after_the_other(void **state) {
+  enum { KEYS = 3, JOBS = 30 };
+  struct fixture *f = *state;
+  struct turn t[JOBS];
+  int busy[KEYS] = {0}, ended[KEYS] = {0};
+  for (int i = 0; i < JOBS; i++) {
+    int key = i % KEYS;
+    t[i] = (struct turn){.job = {.step = turn_step, .arena = &f->arena, .key = (uint64_t)(7 - key)},
+                         .busy = &busy[key],
+                         .ended = &ended[key]};
+    assert_int_equal(store_submit(f->store, &t[i].job), ERR_NONE);
+  }
+  assert_int_equal(store_run_queued(f->store, JOBS), JOBS);
+  for (int i = 0; i < JOBS; i++) {
+    assert_int_equal(t[i].job.result, ERR_NONE);
+    assert_int_equal(t[i].place, i / KEYS + 1);
+  }
+}
+
 static void a_full_queue_says_so(void **state) {
   struct fixture *f = *state;
   struct trial t[65];
@@ -176,6 +216,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(a_refusal_before_writing_harms_nobody),
       TEST(a_failure_after_writing_undoes_only_itself),
+      TEST(jobs_of_one_key_run_one_after_the_other),
       TEST(a_full_queue_says_so),
       TEST(many_threads_one_writer),
   };

@@ -4,6 +4,7 @@
 #include "wire/bip32.h"
 
 enum {
+  REWINDS_MAX = 3,    // by one request, for what others only look at
   LOOK_AT_ONCE = 8,   // candidates checked in one round
   LOOKED_MAX = 4096,  // by one request: it bounds memory; the next request goes on where this one stopped
   COUNTED_MAX = 20000 // reservations counted when an amount is asked for the first time
@@ -75,7 +76,7 @@ static void propose(struct allocation *al, struct job *j, int wanted) {
     if (pools_next(pools, al->project, al->amount, s)) {
       s->address = str_copy(j->arena, s->address); // the pool may be forgotten before the next round
       al->n_slots++;
-    } else if (!pools_rewind(pools, al->project, al->amount)) {
+    } else if (al->n_slots || !pools_rewind(pools, al->project, al->amount, al->rewinds++ < REWINDS_MAX)) {
       break;
     }
   }

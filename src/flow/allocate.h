@@ -15,7 +15,7 @@ struct allocation {
   const struct project *project;
   struct usdt amount;
   // inside
-  int stage, looked;
+  int stage, looked, rewinds;
   int64_t xpub_row; // 0: from a list
   struct str xpub;
   struct slot *slots; // candidates of this round

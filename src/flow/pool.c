@@ -238,14 +238,14 @@ bool pools_next(struct pools *p, const struct project *project, struct usdt amou
   return usdt_add(amount, reservation_surcharge(project->surcharge_cap, slot), &out->pay_amount);
 }
 
-bool pools_rewind(struct pools *p, const struct project *project, struct usdt amount) {
+bool pools_rewind(struct pools *p, const struct project *project, struct usdt amount, bool insist) {
   struct pool *pool = find(p, project->id);
   if (!pool || pool->n == 0)
     return false;
   struct hint *h = hint_of(pool, amount);
   uint64_t tick = atomic_load(&p->ticks);
   bool later = h->full && h->looked != tick; // another node may have released something
-  h->full = !later && !h->looking && (h->full || h->rewound);
+  h->full = !later && !(insist && h->looking) && (h->full || h->rewound);
   h->looked = tick;
   h->sure = false;
   if (h->full)

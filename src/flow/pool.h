@@ -47,10 +47,11 @@ const struct xpub *pools_xpub(struct pools *p, int64_t row, struct str text);
 bool pools_next(struct pools *p, const struct project *project, struct usdt amount, struct slot *out);
 
 // Starts from the beginning: a walk may have missed what a rolled back batch gave up. false: it has done so
-// already and nothing was found or released since, so all are taken.
-bool pools_rewind(struct pools *p, const struct project *project, struct usdt amount);
+// already and nothing was found or released since, so all are taken. `insist`: not while other jobs look at
+// candidates, which they will mostly give back.
+bool pools_rewind(struct pools *p, const struct project *project, struct usdt amount, bool insist);
 
-// Candidates are being looked at, or no longer: until then the end of a walk does not say that all are taken.
+// Candidates are being looked at, or no longer.
 void pools_looking(struct pools *p, int64_t project_id, struct usdt amount, bool begins);
 
 // What became of the last candidate: it was free, or it was not. Was it free, the next one very likely is

@@ -176,25 +176,28 @@ static void tell_oracle(struct node *n, struct heard *list, int count) {
     order_as_given(s->oracle, list, count);
 }
 
-static void start(struct node *n, struct call *c, const struct intent *op, request_fn *handler) {
+// false: it could not be read who asks.
+static bool start(struct node *n, struct call *c, const struct intent *op, request_fn *handler) {
   c->op = *op;
   handler(&c->r);
   if (!c->priv.then) {
     struct heard h = hear(n, c);
     tell_oracle(n, &h, 1);
     call_free(c);
+    return !h.unknown;
   } else if (n->n_queued == CALLS_MAX) {
     violation(n->sim->oracle, "too many requests at once");
   } else {
     n->queued[n->n_queued++] = c;
   }
+  return true;
 }
 
-void call_create(struct node *n, const struct intent *op, const struct signature *signature,
+bool call_create(struct node *n, const struct intent *op, const struct signature *signature,
                  const char *body) {
   struct call *c = call_new(n, "POST", "/api/create-payment.php", body);
   sign(n->sim, c, signature);
-  start(n, c, op, api_create_payment);
+  return start(n, c, op, api_create_payment);
 }
 
 static const char *const action_words[] = {"pay",    "underpay", "overpay", "late",
@@ -208,10 +211,10 @@ void call_action(struct node *n, const struct intent *op, int64_t id) {
                             : op->action == DO_EXTEND ? "/pay/extend"
                                                       : "/pay/test",
                             body);
-  start(n, c, op,
-        op->action == DO_CANCEL   ? page_checkout_cancel
-        : op->action == DO_EXTEND ? page_checkout_extend
-                                  : page_checkout_test);
+  (void)start(n, c, op,
+              op->action == DO_CANCEL   ? page_checkout_cancel
+              : op->action == DO_EXTEND ? page_checkout_extend
+                                        : page_checkout_test);
 }
 
 int call_status(struct node *n, int64_t id, const struct signature *signature, char *body, size_t size) {

@@ -1,5 +1,6 @@
 // Puts the gateway together as src/daemon/instance.c does, and takes it down in both ways.
 #include "sim.h"
+#include "flow/configuration.h"
 #include "flow/keys.h"
 #include "flow/pool.h"
 #include "stats.h"
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define STALE_US INT64_C(5000000)          // so long a node may rely on what it has looked for
 #define START_US INT64_C(1782900000000000) // 2026-07-01
 
 const struct below *below;
@@ -66,6 +68,10 @@ static void drop_memory(struct node *n) {
   hmac_key_free((struct hmac_key *)(uintptr_t)n->app.no_secret);
 }
 
+static void forget_views(struct node *n) {
+  memset(n->views, 0, sizeof n->views);
+}
+
 static bool gateway_open(struct node *n) {
   below->on(n->number);
   n->bell = (struct bell){0};
@@ -77,12 +83,60 @@ static bool gateway_open(struct node *n) {
                         .base_url = STR("https://pay.shop.test")};
   n->app = (struct app){.env = &n->env, .no_secret = hmac_key_create("none", 4)};
   n->running = open_store(n);
+  n->looked_us = 0;
+  n->seq = n->sim->oracle->seq;
+  forget_views(n);
   if (n->running)
     n->worker = webhook_worker_new(&(struct webhook_worker_options){
         .env = &n->env, .poster = receivers_courier(n), .concurrency = POSTS_MAX / 2, .per_host = 4});
   else
     drop_memory(n);
   return n->running;
+}
+
+bool gateway_is_fresh(const struct node *n) {
+  return !n->looked_us || n->sim->mono_us - n->looked_us < STALE_US;
+}
+
+void gateway_follow(struct node *n) {
+  struct arena a;
+  int64_t fired = gateway_faults(n);
+  if (!store_shared(n->env.store))
+    return;
+  arena_init(&a, 1 << 16);
+  configuration_follow(&n->env, &a);
+  arena_free(&a);
+  bool looked = atomic_load(&n->env.configuration.looked_us) == n->sim->mono_us;
+  if (!looked && below->fired(n->number) == fired)
+    violation(n->sim->oracle, "node %d has not looked for changes", n->number);
+  if (!looked)
+    return;
+  if (n->seq != n->sim->oracle->seq)
+    forget_views(n);
+  n->looked_us = n->sim->mono_us;
+  n->seq = n->sim->oracle->seq;
+  trace(n->sim, "node %d has looked", n->number);
+}
+
+// What it was told when it read the project last; if it has forgotten that, it reads now.
+struct view *gateway_view(struct node *n, int project, int mode, const struct o_key *key) {
+  const struct o_project *p = &n->sim->oracle->projects[project];
+  struct view *v = &n->views[project][mode][key - p->keys[mode]];
+  int64_t generation = key_cache_generation(n->env.keys);
+  if (!v->known || v->generation != generation || !gateway_is_fresh(n))
+    *v = (struct view){.known = true,
+                       .live = p->live,
+                       .enabled = p->enabled,
+                       .require_v2 = p->require_v2,
+                       .generation = generation,
+                       .cap = p->cap,
+                       .expires_us = key->expires_us,
+                       .policy = p->policy,
+                       .events = p->webhook[0] ? p->events : 0};
+  else if (v->live != p->live || v->enabled != p->enabled || v->cap != p->cap ||
+           v->expires_us != key->expires_us)
+    stats_count("nodes", "answers by an old configuration");
+  return v;
 }
 
 static void gateway_close(struct node *n) {
@@ -121,6 +175,7 @@ static void reopen(struct node *n) {
     gateway_recover(n);
     return;
   }
+  gateway_follow(n);
   n->fired_before = below->fired(n->number);
   s->restarts++;
   oracle_check(s->oracle, true);
@@ -192,11 +247,13 @@ void gateway_begin(struct sim *s) {
   s->oracle->id_key = &s->id_key;
   rng_bytes(&s->entropy, s->seal.bytes, sizeof s->seal.bytes);
   receivers_init(s);
-  s->n_nodes = 1;
+  s->n_nodes = 1 + (int)(s->seed % (uint64_t)below->nodes);
   for (int i = 0; i < s->n_nodes; i++)
     if (!gateway_open(&s->nodes[i]))
       violation(s->oracle, "the template does not open");
   s->id_key = s->nodes[0].env.id_key;
+  for (int i = 0; i < s->n_nodes; i++)
+    gateway_follow(&s->nodes[i]);
   clock_tick(s, 1000);
   operator_add_projects(&s->nodes[0]);
 }

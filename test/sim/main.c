@@ -42,6 +42,7 @@ static void turn(struct sim *s) {
   for (int i = 0; i < s->n_nodes; i++) {
     struct node *n = &s->nodes[i];
     below->on(n->number);
+    gateway_follow(n);
     calls_run(n, 1000);
     webhook_worker_turn(n->worker, 0);
   }

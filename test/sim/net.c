@@ -66,7 +66,8 @@ static void setup(void) {
 static void save(void) {
   struct found *f;
   char *p = reset;
-  p += sprintf(p, "DELETE FROM meta WHERE name NOT IN ('schema_version', 'oldest_binary');");
+  look_run("CREATE TABLE sim.meta AS SELECT * FROM meta");
+  p += sprintf(p, "DELETE FROM meta; INSERT INTO meta SELECT * FROM sim.meta;");
   look_begin(&nobody);
   f = look_ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'meta'");
   while (look_next(f))

@@ -27,7 +27,8 @@ static void outcome(const struct node *n, const char *what, enum err got, enum e
   const struct sim *s = n->sim;
   *maybe = (got == ERR_STORE || got == ERR_UNAVAILABLE || got == ERR_BUSY) &&
            below->fired(n->number) > fired_before;
-  trace(s, "operator: %s: %s", what, err_code(got));
+  trace(s, "operator at node %d: %s: %s", n->number, what, err_code(got));
+  s->oracle->seq += expected == ERR_NONE && strncmp(what, "replay", 6) != 0;
   if (!*maybe && got != expected)
     violation(s->oracle, "operator: %s: expected %s, got %s", what, err_code(expected), err_code(got));
   if (!*maybe && expected != ERR_NONE)
@@ -154,10 +155,16 @@ static void rotate(struct node *n, int project) {
   outcome(n, overlap_us ? "rotate with overlap" : "rotate at once", e, ERR_NONE, &maybe);
   for (int i = 0; i < then.n_keys[mode]; i++) {
     struct o_key *k = &then.keys[mode][i];
-    k->expires_us = k->expires_us && k->expires_us <= until_us ? k->expires_us : until_us;
+    if (k->expires_us && k->expires_us <= until_us)
+      continue;
+    k->ends[k->n_ends].seq = s->oracle->seq;
+    k->ends[k->n_ends++].before_us = k->expires_us;
+    k->expires_us = until_us;
   }
-  if (out.api_key.p)
+  if (out.api_key.p) {
     copy_keys(&then, mode, &out);
+    then.keys[mode][then.n_keys[mode] - 1].seq = s->oracle->seq;
+  }
   s->oracle->has_maybe_project[project] = maybe;
   *(maybe ? &s->oracle->maybe_project[project] : &s->oracle->projects[project]) = then;
   arena_free(&a);
@@ -185,6 +192,9 @@ static void address_set(struct node *n, int index, const char *what, enum err go
   outcome(n, what, got, expected, &maybe);
   if (expected != ERR_NONE)
     return;
+  int project = then->project >= 0 ? then->project : s->oracle->addresses[index].project;
+  if (project >= 0)
+    s->oracle->projects[project].listed_seq[n->number] = s->oracle->seq;
   s->oracle->has_maybe_address[index] = maybe;
   *(maybe ? &s->oracle->maybe_address[index] : &s->oracle->addresses[index]) = *then;
 }

@@ -216,6 +216,13 @@ int oracle_apply(struct oracle *o, int index, enum action action, int64_t now_us
   return refused;
 }
 
+int64_t o_key_end(const struct o_key *k, int64_t seq) {
+  int64_t end_us = k->expires_us;
+  for (int i = k->n_ends - 1; i >= 0 && k->ends[i].seq > seq; i--)
+    end_us = k->ends[i].before_us;
+  return end_us;
+}
+
 const struct o_key *o_newest_key(const struct o_project *p, int mode) {
   int at = p->n_keys[mode] - 1;
   while (at > 0 && p->keys[mode][at].lost)
@@ -431,6 +438,10 @@ static bool refused_for_address(const struct oracle *o, const struct intent *op,
   if (op->mode == 0 || project->xpub)
     return false;
   bool free = plain_is_free(o, op->project, op->amount, &addresses);
+  if (op->old_list && a->status == 503 && strncmp(a->code, "no_address", 10) == 0) {
+    stats_count("nodes", "refused by an old list of addresses");
+    return true;
+  }
   if (addresses == 0) {
     must(o, op, a, 503, "no_address_configured");
     return true;

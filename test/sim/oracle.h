@@ -5,7 +5,7 @@
 // whose answer never came (crash, 500 after a fault) is `open` until the database tells whether it happened.
 // The stored state must then be the model's in every field.
 #pragma once
-#include "random.h"
+#include "below.h"
 
 #include "core/payment_id.h"
 
@@ -46,8 +46,13 @@ struct o_policy {
 struct o_key { // one generation
   char api_key[64], secret[64], webhook[80];
   int64_t expires_us; // 0: none
-  bool used;          // a request signed with it was let in
-  bool lost;          // the answer that told it never came: nobody knows it
+  int64_t seq;        // the change that made it
+  struct {
+    int64_t seq, before_us;
+  } ends[KEYS_MAX]; // the changes of expires_us, and what it was before
+  int n_ends;
+  bool used; // a request signed with it was let in
+  bool lost; // the answer that told it never came: nobody knows it
 };
 
 struct o_project {
@@ -60,6 +65,7 @@ struct o_project {
   struct o_policy policy;
   struct o_key keys[2][KEYS_MAX];
   int n_keys[2];
+  int64_t listed_seq[NODES_MAX]; // the last change of its address list, by the node that made it
 };
 
 struct o_address {
@@ -105,7 +111,8 @@ struct intent {
   int project, mode;
   struct o_policy policy;
   int64_t cap;
-  int events; // that the project wants to hear of; 0: it has no webhook
+  int events;    // that the project wants to hear of; 0: it has no webhook
+  bool old_list; // another node has changed the address list, and this one cannot know yet
   char order[ORDER_TEXT];
   int64_t amount;
   int scale;
@@ -139,6 +146,7 @@ struct oracle {
   uint64_t seed;
   bool trace;
   int64_t max_now_us; // the clock's highest so far
+  int64_t seq;        // changes of the operator
   struct o_project projects[PROJECTS];
   struct o_address addresses[ADDRESSES_MAX];
   int n_addresses;
@@ -185,6 +193,7 @@ void oracle_open(struct oracle *o, const struct intent *op); // its answer never
 int oracle_find_order(const struct oracle *o, int project, bool is_test,
                       const char *order);                              // current payment; -1
 const struct o_key *o_newest_key(const struct o_project *p, int mode); // that is known
+int64_t o_key_end(const struct o_key *k, int64_t seq);                 // as it was after that change
 int o_status_at(const struct o_payment *p, int64_t now_us);
 
 // What a change of a payment must be; 0, or the HTTP status of the refusal (404, 409) and nothing is changed.

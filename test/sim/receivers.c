@@ -65,19 +65,21 @@ static int parts(struct str s) {
   return n;
 }
 
-static bool in_force(const struct o_key *k, int64_t now_us) {
-  return !k->expires_us || k->expires_us > now_us;
+static bool in_force(const struct o_key *k, int64_t now_us, int64_t seq) {
+  int64_t end_us = o_key_end(k, seq);
+  return k->seq <= seq && (!end_us || end_us > now_us);
 }
 
 // X-Signature has a secret that requests have been signed with, or the oldest one in force. The standard
 // signature has the newest one beside it.
-static bool signed_well(const struct o_project *project, int mode, const struct post *p, int64_t now_us) {
+static bool signed_at(const struct o_project *project, int mode, const struct post *p, int64_t now_us,
+                      int64_t seq) {
   const struct o_key *newest = NULL, *oldest = NULL, *signs = NULL;
   struct str x = header(p, "X-Signature"), standard = header(p, "webhook-signature");
   int n = 0, known = 0;
   for (int i = 0; i < project->n_keys[mode]; i++) {
     const struct o_key *k = &project->keys[mode][i];
-    if (!in_force(k, now_us))
+    if (!in_force(k, now_us, seq))
       continue;
     if (k->lost)
       return true; // nobody can check it
@@ -91,6 +93,17 @@ static bool signed_well(const struct o_project *project, int mode, const struct 
   if (!signs || !has_standard_signature(newest, p, standard) || (signs != oldest && !signs->used))
     return false;
   return known == (n > 1 ? 2 : 1) && parts(standard) == known;
+}
+
+// With the keys as they are; or as they were at some time since the node has looked.
+static bool signed_well(const struct node *n, const struct o_project *project, int mode,
+                        const struct post *p) {
+  const struct oracle *o = n->sim->oracle;
+  int64_t least = gateway_is_fresh(n) ? n->seq : o->seq;
+  for (int64_t seq = o->seq; seq >= least; seq--)
+    if (signed_at(project, mode, p, n->sim->now_us, seq) || signed_at(project, mode, p, o->max_now_us, seq))
+      return true;
+  return false;
 }
 
 // ---- hearing ---------------------------------------------------------------------------------------------
@@ -118,7 +131,8 @@ static struct o_delivery *find(struct sim *s, const struct post *p) {
   violation(o, "a webhook that nothing asked for: %.*s %s", STR_FMT(id), body);
 }
 
-static void hear(struct sim *s, const struct post *p) {
+static void hear(const struct node *n, const struct post *p) {
+  struct sim *s = n->sim;
   struct oracle *o = s->oracle;
   struct o_delivery *d = find(s, p);
   struct o_payment *payment = &o->payments[d->payment];
@@ -131,7 +145,7 @@ static void hear(struct sim *s, const struct post *p) {
   text_webhook(o, payment, d, expected);
   if (strcmp(body, expected) != 0)
     violation(o, "webhook %s: expected\n  %s\ngot\n  %s", d->id, expected, body);
-  if (!signed_well(project, mode, p, s->now_us) && !signed_well(project, mode, p, o->max_now_us))
+  if (!signed_well(n, project, mode, p))
     violation(o, "webhook %s is not signed as it must be (project %lld, mode %d)", d->id,
               (long long)project->id, mode);
   if (llabs(strtoll(header(p, "webhook-timestamp").p, NULL, 10) - s->now_us / SECOND) > 1)
@@ -173,6 +187,17 @@ static struct deed deed_of(struct sim *s, enum mood mood) {
   return (struct deed){0};
 }
 
+// A delivery belongs to one node at a time: another one's attempt has ended, whether it knows that or not.
+static void check_alone(const struct node *n, const struct o_delivery *d) {
+  for (int i = 0; i < n->sim->n_nodes; i++) {
+    const struct courier *other = &n->sim->nodes[i].courier;
+    for (int k = 0; k < other->n_running; k++)
+      if (other->node != n && other->running[k].delivery == d && other->running[k].until_us > n->sim->mono_us)
+        violation(n->sim->oracle, "the webhook %s is sent by the nodes %d and %d at once", d->id, n->number,
+                  i);
+  }
+}
+
 static void take(struct poster *poster, struct post *p) {
   struct courier *all = (struct courier *)poster;
   struct sim *s = all->node->sim;
@@ -183,9 +208,10 @@ static void take(struct poster *poster, struct post *p) {
   } else {
     struct deed deed = deed_of(s, mood);
     d = find(s, p);
+    check_alone(all->node, d);
     stats_count("webhook attempts", mood_names[mood]);
     if (deed.heard)
-      hear(s, p);
+      hear(all->node, p);
     d->seen++;
     d->last_us = s->mono_us;
     d->accepted += deed.status >= 200 && deed.status <= 299;

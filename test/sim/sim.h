@@ -36,6 +36,15 @@ struct courier {        // a node's way to the receivers
   int n_running;
 };
 
+// What a node remembers of a project, under one key: as it was when it was read.
+struct view {
+  bool known, live, enabled, require_v2;
+  int64_t generation; // of the cache
+  int64_t cap, expires_us;
+  struct o_policy policy;
+  int events;
+};
+
 struct node { // one gateway
   struct sim *sim;
   int number;
@@ -51,6 +60,10 @@ struct node { // one gateway
   struct call *queued[CALLS_MAX];
   int n_queued;
   int64_t fired_before; // faults before the last start
+  // what it knows of others
+  struct view views[PROJECTS][2][KEYS_MAX];
+  int64_t seq;       // changes of the operator that it must have heard of
+  int64_t looked_us; // by the monotonic clock; 0: it does not look
 };
 
 struct sim {
@@ -76,7 +89,10 @@ struct sim {
 void gateway_setup(void);          // once: the template database
 void gateway_begin(struct sim *s); // an empty database with this run's projects
 void gateway_end(struct sim *s);
-void gateway_restart(struct node *n); // orderly
+struct view *gateway_view(struct node *n, int project, int mode, const struct o_key *key); // now
+bool gateway_is_fresh(const struct node *n); // it may rely on its memory
+void gateway_follow(struct node *n);         // it looks for what others have changed
+void gateway_restart(struct node *n);        // orderly
 void gateway_recover(
     struct node *n); // after a crash: whatever ran is gone, then everything stored is checked
 bool gateway_crashed(const struct node *n);
@@ -92,7 +108,8 @@ struct signature {
   bool no_key;
   const char *idempotency;
 };
-void call_create(struct node *n, const struct intent *op, const struct signature *sign, const char *body);
+// false: the node could not read who asks
+bool call_create(struct node *n, const struct intent *op, const struct signature *sign, const char *body);
 void call_action(struct node *n, const struct intent *op, int64_t id);
 // Answers at once: payment-status. sign NULL: unsigned.
 int call_status(struct node *n, int64_t id, const struct signature *sign, char *body, size_t size);

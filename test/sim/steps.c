@@ -57,20 +57,20 @@ struct draft {
   char body[512];
 };
 
-static const char *refusal_of(const struct sim *s, const struct draft *d, enum wrong wrong) {
-  const struct o_project *p = &s->oracle->projects[d->op.project];
-  if (wrong == WRONG_KEY || (d->key->expires_us && d->key->expires_us <= d->op.now_us))
+static const char *refusal_of(struct node *n, const struct draft *d, enum wrong wrong) {
+  const struct view *v = wrong == WRONG_KEY ? NULL : gateway_view(n, d->op.project, d->op.mode, d->key);
+  if (!v || (v->expires_us && v->expires_us <= d->op.now_us))
     return "invalid_api_key";
   if (wrong == WRONG_SIGNATURE || wrong == WRONG_V2)
     return "invalid_signature";
   if (d->sign.v2 && !d->sign.idempotency)
     return "idempotency_key_required";
-  if (!d->sign.v2 && p->require_v2)
+  if (!d->sign.v2 && v->require_v2)
     return "version_2_required";
   d->key->used = true; // signed well
-  if (!p->enabled)
+  if (!v->enabled)
     return "project_disabled";
-  if (p->live != (d->op.mode == 1))
+  if (v->live != (d->op.mode == 1))
     return "wrong_mode";
   if (wrong == WRONG_ORDER)
     return "invalid_order_id";
@@ -113,15 +113,27 @@ static void sign_draft(struct sim *s, struct draft *d, enum wrong wrong) {
   }
 }
 
-static void send_create(struct node *n, struct draft *d) {
+// Another node has changed the project's addresses since this one has looked.
+static bool has_old_list(const struct node *n, const struct o_project *p) {
+  for (int i = 0; i < n->sim->n_nodes; i++)
+    if (i != n->number && p->listed_seq[i] > n->seq)
+      return true;
+  return false;
+}
+
+static void send_create(struct node *n, struct draft *d, enum wrong wrong) {
   struct sim *s = n->sim;
-  const struct o_project *p = &s->oracle->projects[d->op.project];
-  d->op.policy = p->policy;
-  d->op.cap = p->cap;
-  d->op.events = p->webhook[0] ? p->events : 0;
-  trace(s, "create project %d mode %d order %s %s key %s refusal %s", d->op.project, d->op.mode, d->op.order,
-        d->body, d->op.idempotency, d->op.refusal ? d->op.refusal : "-");
-  call_create(n, &d->op, &d->sign, d->body);
+  d->op.refusal = refusal_of(n, d, wrong);
+  struct view *v =
+      &n->views[d->op.project][d->op.mode][d->key - s->oracle->projects[d->op.project].keys[d->op.mode]];
+  d->op.policy = v->policy;
+  d->op.cap = v->cap;
+  d->op.events = v->events;
+  d->op.old_list = has_old_list(n, &s->oracle->projects[d->op.project]);
+  trace(s, "node %d: create project %d mode %d order %s %s key %s refusal %s", n->number, d->op.project,
+        d->op.mode, d->op.order, d->body, d->op.idempotency, d->op.refusal ? d->op.refusal : "-");
+  if (!call_create(n, &d->op, &d->sign, d->body))
+    v->known = false;
 }
 
 static void remember(struct sim *s, const struct draft *d) {
@@ -148,9 +160,8 @@ static void step_create(struct node *n) {
   d.op.scale = amounts[amount].scale;
   sign_draft(s, &d, wrong);
   write_body(s, &d, amounts[amount].text, wrong);
-  d.op.refusal = refusal_of(s, &d, wrong);
+  send_create(n, &d, wrong);
   remember(s, &d);
-  send_create(n, &d);
 }
 
 // The answer was lost, or the client believes so: the same request once more.
@@ -173,8 +184,7 @@ static void step_again(struct node *n) {
   while (amounts[amount].micro != d.op.amount || amounts[amount].scale != d.op.scale)
     amount++;
   write_body(s, &d, amounts[amount].text, WRONG_NOTHING);
-  d.op.refusal = refusal_of(s, &d, WRONG_NOTHING);
-  send_create(n, &d);
+  send_create(n, &d, WRONG_NOTHING);
 }
 
 // ---- payers ----------------------------------------------------------------------------------------------
@@ -211,15 +221,16 @@ static void step_status(struct node *n) {
   struct o_project *project = &o->projects[reader];
   int mode = (int)rng_below(&s->rng, 2);
   struct o_key *key = (struct o_key *)o_newest_key(project, mode);
-  bool ended = key->expires_us && key->expires_us <= s->now_us;
   bool in_public = rng_percent(&s->rng, 25);
-  struct signature sign = {.api_key = key->api_key,
-                           .secret = key->secret,
-                           .v2 = project->require_v2,
-                           .bad = rng_percent(&s->rng, 5)};
+  struct view none = {0}, *v = in_public ? &none : gateway_view(n, reader, mode, key);
+  bool ended = v->expires_us && v->expires_us <= s->now_us;
+  struct signature sign = {
+      .api_key = key->api_key, .secret = key->secret, .v2 = v->require_v2, .bad = rng_percent(&s->rng, 5)};
   int status = call_status(n, p->id, in_public ? NULL : &sign, body, sizeof body);
-  if ((status == 500 || status == 503) && below->fired(n->number) > fired)
+  if ((status == 500 || status == 503) && below->fired(n->number) > fired) {
+    v->known = false;
     return;
+  }
   if (in_public) {
     text_public(o, p, s->now_us, expected);
   } else if (ended || sign.bad || reader != p->project) {
@@ -255,6 +266,10 @@ static void step_sweep(struct node *n) {
     ;
   arena_free(&a);
   trace(s, "sweep");
+  if (s->n_nodes > 1 && !gateway_crashed(n)) { // perhaps another node has the lease
+    oracle_settle(s->oracle, &op);
+    return;
+  }
   if (below->fired(n->number) == op.fired) {
     oracle_swept(s->oracle, op.now_us);
     return;
@@ -262,6 +277,11 @@ static void step_sweep(struct node *n) {
   oracle_open(s->oracle, &op);
   if (!gateway_crashed(n))
     oracle_check(s->oracle, true);
+}
+
+static void after(struct node *n) {
+  if (gateway_crashed(n))
+    gateway_recover(n);
 }
 
 static void step_clock(struct sim *s) {
@@ -284,6 +304,12 @@ static void step_clock(struct sim *s) {
   stats_count("clock", us < 0 ? "back" : us > HOUR ? "far" : "on");
   clock_tick(s, us);
   trace(s, "clock %+lld s", (long long)(us / SECOND));
+  for (int i = 0; i < s->n_nodes && below->nodes > 1; i++) // they look each second, mostly
+    if (s->nodes[i].asleep_until <= s->steps && !gateway_crashed(&s->nodes[i]) && rng_percent(r, 70)) {
+      below->on(i);
+      gateway_follow(&s->nodes[i]);
+      after(&s->nodes[i]);
+    }
 }
 
 static void step_mood(struct sim *s) {
@@ -296,18 +322,31 @@ static void step_fault(struct node *n) {
   trace(n->sim, "fault of node %d: %s", n->number, what);
 }
 
-static void after(struct node *n) {
-  if (gateway_crashed(n))
-    gateway_recover(n);
+// A node that is paused does nothing for a while, as if its process were stopped, and then goes on.
+static void step_pause(struct node *n) {
+  n->asleep_until = n->sim->steps + rng_between(&n->sim->rng, 5, 60);
+  stats_count("nodes", "paused");
+  trace(n->sim, "node %d is paused", n->number);
+}
+
+static struct node *pick_node(struct sim *s) {
+  struct node *n = &s->nodes[rng_below(&s->rng, s->n_nodes)];
+  for (int i = 0; i < s->n_nodes && n->asleep_until > s->steps; i++)
+    n = &s->nodes[(n->number + 1) % s->n_nodes];
+  return n;
 }
 
 void steps_one(struct sim *s) {
-  struct node *n = &s->nodes[rng_below(&s->rng, s->n_nodes)];
+  struct node *n = pick_node(s);
   int64_t kind = rng_below(&s->rng, 100);
   int batch = rng_percent(&s->rng, 30) ? 1 : (int)rng_between(&s->rng, 2, 12);
   s->steps++;
   below->on(n->number);
-  if (kind < 26)
+  if (s->n_nodes > 1 && rng_percent(&s->rng, 3))
+    gateway_follow(n);
+  else if (s->n_nodes > 1 && rng_percent(&s->rng, 2))
+    step_pause(n);
+  else if (kind < 26)
     step_create(n);
   else if (kind < 32)
     step_again(n);

@@ -166,7 +166,7 @@ $(B)/bench/%: test/bench/%.c $(B)/libcryptopay.a
 unexport TEST_DATABASE
 
 # What `make test` runs, in this order. Each is a target of its own.
-TESTS := check unit asan tsan fuzz sim e2e crash-storm browser migrate
+TESTS := check unit asan tsan fuzz sim e2e e2e-postgres crash-storm crash-storm-postgres cluster browser migrate
 .PHONY: run test npm check format asan tsan e2e browser screens help install
 run: ## installs what is missing, builds, starts a demo gateway and shop
 	@tools/deps run
@@ -229,6 +229,10 @@ crash-storm-postgres: all $(B)/test/killer.so ## the same on PostgreSQL
 .PHONY: migrate
 migrate: all $(B)/bench/fill $(B)/test/killer.so ## a gateway moves from SQLite to PostgreSQL, is killed on the way, and ends equal
 	test/postgres run node --test test/e2e/migrate_to.mjs
+
+.PHONY: cluster
+cluster: all ## three nodes on one PostgreSQL with a standby, while nodes, sessions and servers fail
+	node test/e2e/cluster.mjs
 
 $(B)/test/killer.so: test/e2e/killer.c
 	@mkdir -p $(@D)

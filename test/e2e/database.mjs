@@ -89,13 +89,13 @@ export function everythingStored(dir) {
 export const contains = (bytes, text) => bytes.includes(text) || bytes.includes(Buffer.from(text).toString('hex'));
 
 // Is the database sound, as its engine's own programs see it? Gives what they found wrong, '' for nothing.
-export function damageOf(dir) {
-  if (!POSTGRES) {
+export function damageOf(dir, url = databaseOf(dir)) {
+  if (!url) {
     const result = spawnSync('sqlite3', [path.join(dir, 'cryptopay.db'), 'PRAGMA integrity_check'], { encoding: 'utf8', timeout: 300000 });
     return result.stdout === 'ok\n' ? '' : `${result.error ?? ''}${result.stdout}${result.stderr}`;
   }
   try {
-    program('pg_dump', ['-f', '/dev/null', '-d', databaseOf(dir)], 300000);
+    program('pg_dump', ['-f', '/dev/null', '-d', url], 300000);
     return '';
   } catch (error) {
     return error.message;

@@ -153,6 +153,7 @@ export class Server {
     this.dir = dir ?? mkdtempSync(path.join(tmpdir(), 'cryptopay-e2e-'));
     this.bin = bin;
     this.sharedDatabase = database;
+    this.timeoutMs = 40000; // of a request
     this.log = '';
   }
 
@@ -290,6 +291,7 @@ export class Server {
   create(keys, order = {}, { headers = {}, target = CREATE } = {}) {
     const body = typeof order === 'string' ? order : JSON.stringify({ order_id: newOrderId(), amount: '50.00', ...order });
     return request(this.url(target), {
+      timeoutMs: this.timeoutMs,
       method: 'POST',
       headers: { 'Content-Type': 'application/json', ...signV1(keys, body), ...headers },
       body,
@@ -306,6 +308,7 @@ export class Server {
   createV2(keys, body, options = {}) {
     const target = this.prefix + CREATE;
     return request(this.url(CREATE), {
+      timeoutMs: this.timeoutMs,
       method: 'POST',
       headers: {
         'Content-Type': 'application/json',
@@ -318,12 +321,13 @@ export class Server {
 
   // Signed where keys are given.
   status(paymentId, keys, { headers = {} } = {}) {
-    return request(this.url(`${STATUS}?payment_id=${paymentId}`), { headers: { ...(keys ? signV1(keys, '') : {}), ...headers } });
+    return request(this.url(`${STATUS}?payment_id=${paymentId}`), { timeoutMs: this.timeoutMs, headers: { ...(keys ? signV1(keys, '') : {}), ...headers } });
   }
 
   // A button of the test checkout: pay, underpay, overpay, late, cancel, expire.
   testAction(paymentId, action, { headers = {} } = {}) {
     return request(this.url('/pay/test'), {
+      timeoutMs: this.timeoutMs,
       method: 'POST',
       headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
       body: `id=${paymentId}&action=${action}`,

@@ -293,7 +293,7 @@ describe('refusals', () => {
   test('data of another engine', async () => {
     const other = await newGateway();
     for (const [engine, says] of [
-      [POSTGRES ? 'sqlite' : 'postgres', POSTGRES ? /keeps its data in SQLite/ : /belongs to a database of PostgreSQL/],
+      [POSTGRES ? 'sqlite' : 'postgres', POSTGRES ? /another engine, SQLite/ : /another engine, PostgreSQL/],
       ['clay tablets', /another engine/],
     ]) {
       writeFileSync(path.join(other, 'engine'), `${engine}\n`);

@@ -10,6 +10,8 @@ import { promisify } from 'node:util';
 
 const BASE = process.env.TEST_DATABASE || undefined;
 export const POSTGRES = BASE !== undefined;
+// A webhook that a killed node had in hand is sent by another one, or by itself, when its lease has ended (WEBHOOK_LEASE_MS).
+export const LEASE_MS = POSTGRES ? 30000 : 0;
 const PROGRAMS = '/usr/lib/postgresql/15/bin';
 
 const commandOf = (name) => (existsSync(PROGRAMS) ? path.join(PROGRAMS, name) : name);

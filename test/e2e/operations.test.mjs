@@ -5,7 +5,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { contains, everythingStored, sqliteTest } from './database.mjs';
+import { LEASE_MS, contains, everythingStored, sqliteTest } from './database.mjs';
 import { BINARY, CREATE, Receiver, STATUS, Server, freePort, newOrderId, request, run, runOn, signV1, sleep, until } from './harness.mjs';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'cryptopay-ops-'));
@@ -173,7 +173,7 @@ for (const [name, end] of Object.entries({ SIGTERM: (server) => server.stop(), '
       assert.equal(answer.json.payment.order_id, payment.order_id);
     }
     for (const [i, result] of pressed.entries())
-      if (result.status === 'fulfilled' && result.value.status === 303) await receiver.wait(paid[i].payment_id, 1, 15000);
+      if (result.status === 'fulfilled' && result.value.status === 303) await receiver.wait(paid[i].payment_id, 1, 15000 + LEASE_MS);
     await server.close();
     await receiver.close();
   });

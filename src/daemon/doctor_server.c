@@ -36,9 +36,12 @@ static void check_role(struct doctor *d, const struct server_facts *f) {
   if (f->recovering)
     doctor_found(d, "primary", BAD, STR("it is a standby: it takes no changes"),
                  "name all servers in `database` (postgres://USER@HOST1,HOST2/NAME), or promote it");
-  if (f->between)
-    doctor_found(d, "pooler", WARNING, STR("a pooler stands between this program and the server"),
-                 "connect to the server itself, or let it keep sessions (PgBouncer: pool_mode = session)");
+  if (f->look.pooler)
+    doctor_found(d, "pooler", f->look.scatters ? BAD : GOOD,
+                 f->look.scatters ? STR("a pooler gives each transaction another session of the server")
+                                  : STR("a pooler stands between, and keeps sessions"),
+                 f->look.scatters ? "connect to the server itself, or set pool_mode = session (PgBouncer)"
+                                  : NULL);
 }
 
 static void check_durability(struct doctor *d, const struct server_facts *f) {
@@ -140,5 +143,5 @@ bool doctor_server(struct doctor *d) {
   check_clocks(d, &f);
   check_sessions(d, &f);
   check_archive(d, &f);
-  return f.look.schema_version > 0 && !f.recovering;
+  return f.look.schema_version > 0 && !f.recovering && !f.look.scatters;
 }

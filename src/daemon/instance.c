@@ -86,6 +86,14 @@ static enum folder_state look_at_database(struct instance *g, bool create, bool 
     *error = str_printf(g->arena, "cannot reach %.*s: %s", STR_FMT(shown), why);
     return FOLDER_AWAY;
   }
+  if (look.scatters) {
+    *error =
+        str_printf(g->arena,
+                   "a pooler stands before %.*s that gives each transaction another session: connect to the "
+                   "server itself, or set pool_mode = session (PgBouncer)",
+                   STR_FMT(shown));
+    return FOLDER_BAD;
+  }
   g->clock_ahead_us = look.clock_ahead_us;
   *fresh = create && !look.has_key;
   if (look.has_key)

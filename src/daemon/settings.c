@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char env_prefix[] = "CRYPTOPAY_";
@@ -283,7 +284,21 @@ bool settings_load(struct settings *s, struct arena *a, const struct settings_in
          derive(&l, s);
 }
 
+bool settings_exposed(const struct settings *s) {
+  struct arena a;
+  struct stat st;
+  if (s->source[SETTING_database] != FROM_FILE || !s->database[0])
+    return false;
+  arena_init(&a, 1 << 20);
+  bool secret = !str_eq(database_url_shown(s->database, &a), database_url_bare(s->database, &a));
+  arena_free(&a);
+  return secret && stat(s->config, &st) == 0 && (st.st_mode & S_IROTH);
+}
+
 void settings_warn(const struct settings *s) {
+  if (settings_exposed(s))
+    LOG(WARN, "every user of this machine can read the database's password: chmod o= the file of settings",
+        LOG_C("file", s->config));
   if (!s->base.https && !s->base.loopback)
     LOG(WARN, "base_url is plain http: payers and API keys are not protected, put a TLS proxy in front",
         LOG_S("base_url", s->base.text));

@@ -93,5 +93,7 @@ void settings_help(struct buf *out);    // for serve --help
 void settings_example(struct buf *out); // an INI file with every setting, commented out
 void settings_print(const struct settings *s, struct buf *out);      // value and source of each, a line each
 void settings_print_json(const struct settings *s, struct buf *out); // the same, one object a line
+// Does the INI file hold the database's password, and may every user of the machine read it?
+bool settings_exposed(const struct settings *s);
 // What an operator must be told loudly at the start; logged.
 void settings_warn(const struct settings *s);

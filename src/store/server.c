@@ -56,6 +56,28 @@ static bool flag_at(const PGresult *r, int column) {
   return strcmp(text, "t") == 0 || strcmp(text, "on") == 0;
 }
 
+static int64_t process_of(PGconn *c) {
+  PGresult *r = row_of(c, "SELECT pg_backend_pid()");
+  int64_t pid = r ? number_at(r, 0) : 0;
+  PQclear(r);
+  return pid;
+}
+
+// Poolers give out process numbers of their own. One that pools transactions lets the next session have the
+// server's process that ours had, and ours must then take another.
+static void look_for_pooler(PGconn *c, const char *url, struct server_look *look) {
+  int64_t process = process_of(c);
+  look->pooler = process != PQbackendPID(c);
+  if (!look->pooler)
+    return;
+  PGconn *other = connect_to(url, "any");
+  PQclear(PQexec(other, "BEGIN"));
+  (void)process_of(other);
+  int64_t now = process_of(c);
+  look->scatters = now && now != process;
+  PQfinish(other);
+}
+
 static bool look_at_clock(PGconn *c, const struct world *world, struct server_look *look) {
   int64_t before = world_now(world);
   PGresult *r = row_of(c, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT),"
@@ -81,19 +103,20 @@ static bool look_at_schema(PGconn *c, struct server_look *look) {
   return true;
 }
 
-static bool look(PGconn *c, const struct world *world, struct server_look *out, char *error, size_t size) {
+static bool look(PGconn *c, const struct world *world, struct server_look *out) {
   *out = (struct server_look){0};
-  bool good = PQstatus(c) == CONNECTION_OK && look_at_clock(c, world, out) &&
-              (out->schema_version == 0 || look_at_schema(c, out));
-  if (!good)
-    explain(c, error, size);
-  return good;
+  return PQstatus(c) == CONNECTION_OK && look_at_clock(c, world, out) &&
+         (out->schema_version == 0 || look_at_schema(c, out));
 }
 
 bool server_look(const char *url, const struct world *world, struct server_look *out, char *error,
                  size_t error_size) {
   PGconn *c = connect_to(url, "read-write");
-  bool good = look(c, world, out, error, error_size);
+  bool good = look(c, world, out);
+  if (good)
+    look_for_pooler(c, url, out);
+  else
+    explain(c, error, error_size);
   PQfinish(c);
   return good;
 }
@@ -105,7 +128,7 @@ static struct str text_at(struct arena *a, const PGresult *r, int column) {
 static bool check_settings(PGconn *c, struct arena *a, struct server_facts *f) {
   PGresult *r =
       row_of(c, "SELECT current_setting('server_version'), current_setting('server_encoding'),"
-                " pg_is_in_recovery(), pg_backend_pid(), current_setting('synchronous_commit'),"
+                " pg_is_in_recovery(), current_setting('synchronous_commit'),"
                 " current_setting('fsync'), current_setting('full_page_writes'),"
                 " current_setting('archive_mode') <> 'off', current_setting('synchronous_standby_names')");
   if (!r)
@@ -113,12 +136,11 @@ static bool check_settings(PGconn *c, struct arena *a, struct server_facts *f) {
   f->version = text_at(a, r, 0);
   f->encoding = text_at(a, r, 1);
   f->recovering = flag_at(r, 2);
-  f->between = number_at(r, 3) != PQbackendPID(c);
-  f->commit = text_at(a, r, 4);
-  f->fsync = flag_at(r, 5);
-  f->full_page_writes = flag_at(r, 6);
-  f->archiving = flag_at(r, 7);
-  f->standby_names = text_at(a, r, 8);
+  f->commit = text_at(a, r, 3);
+  f->fsync = flag_at(r, 4);
+  f->full_page_writes = flag_at(r, 5);
+  f->archiving = flag_at(r, 6);
+  f->standby_names = text_at(a, r, 7);
   PQclear(r);
   return true;
 }
@@ -167,20 +189,6 @@ static bool check_archive(PGconn *c, struct server_facts *f) {
   return true;
 }
 
-static bool check_all(PGconn *c, const struct world *world, struct arena *a, struct server_facts *f,
-                      struct str *error) {
-  char why[512] = "";
-  bool good = look(c, world, &f->look, why, sizeof why);
-  if (good &&
-      !(check_settings(c, a, f) && check_standbys(c, f) && check_sessions(c, f) && check_archive(c, f))) {
-    explain(c, why, sizeof why);
-    good = false;
-  }
-  if (!good)
-    *error = str_copy(a, str_of(why));
-  return good;
-}
-
 bool server_check(const char *url, const struct world *world, struct arena *a, struct server_facts *facts,
                   struct str *error) {
   *facts = (struct server_facts){0};
@@ -193,7 +201,14 @@ bool server_check(const char *url, const struct world *world, struct arena *a, s
     c = useless == c ? any : c;
     PQfinish(useless);
   }
-  bool good = check_all(c, world, a, facts, error);
+  char why[512] = "";
+  bool good = look(c, world, &facts->look) && check_settings(c, a, facts) && check_standbys(c, facts) &&
+              check_sessions(c, facts) && check_archive(c, facts);
+  if (good)
+    look_for_pooler(c, url, &facts->look);
+  else
+    explain(c, why, sizeof why);
+  *error = str_copy(a, str_of(why));
   PQfinish(c);
   return good;
 }

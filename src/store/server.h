@@ -9,6 +9,8 @@ struct server_look {
   bool has_key;           // secrets may be sealed in it
   int64_t clock_ahead_us; // the server's clock is ahead of ours by this (negative: behind), half a round trip
                           // more or less
+  bool pooler;            // something stands between us and the server
+  bool scatters;          // and gives each transaction of a session another one of the server's: unusable
 };
 // Asks the server that would be written to. False where none can be reached: `error` says why, without the
 // password.
@@ -20,7 +22,6 @@ struct server_facts {
   int64_t newest_version; // of the schema, that this program knows
   struct str version, encoding;
   bool recovering;   // a standby: it takes no changes
-  bool between;      // a pooler stands between us and the server
   struct str commit; // synchronous_commit of a session of this role in this database
   bool fsync, full_page_writes, archiving;
   int64_t archive_failed_s; // so long ago archiving failed, and has not succeeded since; -1: it has not

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -225,6 +225,19 @@ describe('doctor', () => {
     const { of } = await findings(dir, database);
     assert.equal(of('durability').state, 'warning');
     assert.match(of('durability').finding, /synchronous_commit is off/);
+  });
+  test('a password for all to read', async () => {
+    const { dir, database } = await newGateway();
+    const config = path.join(scratch, 'settings.ini');
+    writeFileSync(config, `database = ${database.replace('cryptopay@', 'cryptopay:hunter2@')}\n`);
+    chmodSync(config, 0o644);
+    const open = await findings(dir, undefined, ['--config', config]);
+    assert.equal(open.of('settings')?.state, 'bad');
+    assert.equal(open.of('settings').mend, `chmod o= ${config}`);
+    chmodSync(config, 0o640);
+    const closed = await findings(dir, undefined, ['--config', config]);
+    assert.equal(closed.of('settings'), undefined);
+    assert.equal(closed.code, 0);
   });
   test('a synchronous standby that is not there, and one that is', async () => {
     const { dir, database } = await newGateway();

@@ -86,7 +86,7 @@ static void a_server_of_tests_is_seen_as_it_is(void **state) {
                                      " - CAST(current_setting('superuser_reserved_connections') AS INT)"));
   assert_true(f.sees_standbys);
   assert_true(f.connections > 0);
-  assert_false(f.between);
+  assert_false(f.look.pooler);
   assert_false(f.recovering);
   PQfinish(c);
 }

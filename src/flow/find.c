@@ -1,18 +1,35 @@
+#include "flow/configuration.h"
+#include "flow/keys.h"
 #include "flow/payments.h"
+#include "flow/projects.h"
 #include "flow/rows.h"
+
+static enum err take_payment(struct flow_find *f) {
+  struct job *j = &f->job;
+  if (job_rows(j, 0)->n == 0)
+    return ERR_NO_PAYMENT;
+  row_to_payment(f->env, rows_at(job_rows(j, 0), 0), &f->payment);
+  struct projects *kept = key_cache_projects(f->env->keys);
+  f->generation = projects_generation(kept);
+  bool known = !f->with_project || (configuration_is_fresh(f->env) &&
+                                    projects_get(kept, j->arena, f->payment.project_id, &f->project));
+  if (!known)
+    JOB_OP(j, Q_PROJECT_BY_ID, v_int(f->payment.project_id));
+  return ERR_NONE;
+}
 
 static enum err find_step(struct job *j) {
   struct flow_find *f = (struct flow_find *)j;
-  if (j->round == 0) {
-    JOB_OP(j, f->with_project ? Q_PAYMENT_AND_PROJECT : Q_PAYMENT_BY_ID, v_int(f->row));
-    return ERR_NONE;
-  }
-  if (job_rows(j, 0)->n == 0)
+  if (j->round == 0)
+    JOB_OP(j, Q_PAYMENT_BY_ID, v_int(f->row));
+  else if (j->round == 1)
+    return take_payment(f);
+  else if (job_rows(j, 0)->n == 0)
     return ERR_NO_PAYMENT;
-  const struct val *v = rows_at(job_rows(j, 0), 0);
-  row_to_payment(f->env, v, &f->payment);
-  if (f->with_project)
-    row_to_project(v + PAYMENT_COLS_N, &f->project);
+  else {
+    row_to_project(rows_at(job_rows(j, 0), 0), &f->project);
+    projects_put(key_cache_projects(f->env->keys), &f->project, f->generation);
+  }
   return ERR_NONE;
 }
 

@@ -2,6 +2,7 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "flow/configuration.h"
+#include "flow/projects.h"
 #include "flow/rows.h"
 
 #include <pthread.h>
@@ -20,6 +21,7 @@ struct entry {
 };
 
 struct key_cache {
+  struct projects *projects;
   pthread_rwlock_t lock;
   _Atomic int64_t generation;
   _Atomic int searches; // under way
@@ -30,6 +32,7 @@ struct key_cache *key_cache_new(void) {
   struct key_cache *c = calloc(1, sizeof *c);
   BUG_IF(!c, "out of memory");
   pthread_rwlock_init(&c->lock, NULL);
+  c->projects = projects_new();
   return c;
 }
 
@@ -43,6 +46,7 @@ void key_drop(struct credential *credential) {
 }
 
 void key_cache_clear(struct key_cache *c) {
+  projects_clear(c->projects);
   pthread_rwlock_wrlock(&c->lock);
   atomic_fetch_add(&c->generation, 1);
   for (int i = 0; i < SLOTS; i++) {
@@ -53,8 +57,13 @@ void key_cache_clear(struct key_cache *c) {
   pthread_rwlock_unlock(&c->lock);
 }
 
+struct projects *key_cache_projects(struct key_cache *c) {
+  return c->projects;
+}
+
 void key_cache_free(struct key_cache *c) {
   key_cache_clear(c);
+  projects_free(c->projects);
   pthread_rwlock_destroy(&c->lock);
   free(c);
 }

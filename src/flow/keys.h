@@ -21,7 +21,8 @@ struct credential {
 struct key_cache *key_cache_new(void);
 void key_cache_free(struct key_cache *c);
 void key_cache_clear(struct key_cache *c);
-int64_t key_cache_generation(const struct key_cache *c); // goes up with every clear
+struct projects *key_cache_projects(struct key_cache *c); // flow/projects.h
+int64_t key_cache_generation(const struct key_cache *c);  // goes up with every clear
 
 // The credential of an API key that is in force now. What is not in memory is read from the database.
 struct key_search {

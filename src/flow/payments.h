@@ -19,7 +19,7 @@ struct flow_find {
   struct payment payment;
   struct project project;
   // inside
-  int64_t row;
+  int64_t row, generation;
 };
 // true: it has ended already, job.result says how, and `done` is not called.
 bool flow_payment_find_start(struct env *env, struct arena *a, struct flow_find *f) MUST_CHECK;

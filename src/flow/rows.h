@@ -3,8 +3,6 @@
 #include "core/project.h"
 #include "flow/env.h"
 
-enum { PAYMENT_COLS_N = 27 };
-
 void row_to_payment(const struct env *env, const struct val *v, struct payment *p); // PAYMENT_COLS
 void row_to_project(const struct val *v, struct project *p);                        // PROJECT_COLS
 

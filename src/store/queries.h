@@ -22,17 +22,6 @@
   "description, success_url, fail_url, created_us, match_from_us, first_expires_us, expires_us, "            \
   "quarantine_us, extended, cancelled_us, txid, paid_us, due_us, replaced_by, version"
 
-// A payment and its project in one statement: for those who read both at every request.
-#define PAYMENT_AND_PROJECT_COLS                                                                             \
-  "p.id, p.project_id, p.is_test, p.order_id, p.amount, p.scale, p.pay_amount, p.received, p.status, "       \
-  "p.sub, "                                                                                                  \
-  "p.address_id, p.address, p.description, p.success_url, p.fail_url, p.created_us, p.match_from_us, "       \
-  "p.first_expires_us, p.expires_us, p.quarantine_us, p.extended, p.cancelled_us, p.txid, p.paid_us, "       \
-  "p.due_us, p.replaced_by, p.version, "                                                                     \
-  "j.id, j.merchant_id, j.name, j.live, j.enabled, j.website, j.website_host, j.webhook_url, j.support, "    \
-  "j.events, j.public_status, j.require_v2, j.min_amount, j.max_amount, j.surcharge_cap, j.window_us, "      \
-  "j.quarantine_us, j.accept_late, j.tolerance, j.created_us, j.version"
-
 #define DELIVERY_COLS                                                                                        \
   "id, payment_id, project_id, is_test, event, webhook_id, url, host, body, status, attempts, "              \
   "round_attempts, created_us, next_us, delivered_us, version"
@@ -119,8 +108,6 @@
   X(Q_PAYMENT_VERSIONS,                                                                                      \
     "SELECT id, version FROM payments WHERE id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, " \
     "$14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)")        \
-  X(Q_PAYMENT_AND_PROJECT, "SELECT " PAYMENT_AND_PROJECT_COLS                                                \
-                           " FROM payments p JOIN projects j ON j.id = p.project_id WHERE p.id = $1")        \
   X(Q_PAYMENT_DUE,                                                                                           \
     "SELECT " PAYMENT_COLS " FROM payments WHERE is_test = $1 AND due_us IS NOT NULL AND due_us <= $2"       \
     " ORDER BY due_us LIMIT $3")                                                                             \

@@ -76,6 +76,29 @@ static void reads_are_answered(void **state) {
   gives(ask("/api/payment-status.php?payment_id", id + 1, ""), 404, "payment_not_found");
 }
 
+static void set_project(struct gateway *g, const char *name, const char *value) {
+  struct change list[] = {{str_of(name), str_of(value)}};
+  struct changes changes = {.list = list, .n = 1};
+  struct project after;
+  assert_int_equal(admin_project_set(&g->env, &g->arena, g->project.id, &changes, &after), ERR_NONE);
+}
+
+// Projects are kept in memory between two changes.
+static void a_changed_project_shows_at_once(void **state) {
+  struct gateway *g = *state;
+  int64_t id = create(g, true, "A", 5000000)->payment.id;
+  for (int i = 0; i < 10; i++) {
+    char name[20];
+    snprintf(name, sizeof name, "Shop-%d-name", i);
+    set_project(g, "name", name);
+    gives(ask("/pay/?id", id, "&lang=en"), 200, name);
+    set_project(g, "public-status", "no");
+    gives(ask("/api/payment-status.php?payment_id", id, ""), 401, "signature_required");
+    set_project(g, "public-status", "yes");
+    gives(ask("/api/payment-status.php?payment_id", id, ""), 200, "\"pending\"");
+  }
+}
+
 static void who_hangs_up_leaves_nothing(void **state) {
   struct gateway *g = *state;
   static const char *const path[] = {"/pay/?id", "/pay/status?v=1&id", "/api/payment-status.php?payment_id"};
@@ -140,7 +163,8 @@ static void a_look_may_be_asked_for(void **state) {
 #define WITH(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void) {
-  const struct CMUnitTest tests[] = {WITH(reads_are_answered), WITH(who_hangs_up_leaves_nothing),
+  const struct CMUnitTest tests[] = {WITH(reads_are_answered), WITH(a_changed_project_shows_at_once),
+                                     WITH(who_hangs_up_leaves_nothing),
                                      WITH(a_change_without_a_ring_is_found), WITH(a_look_may_be_asked_for)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,16 +50,6 @@ static void check_sqlite(sqlite3 *db, enum query q) {
   sqlite3_free(text);
 }
 
-static int columns_sqlite(sqlite3 *db, enum query q, char names[][64]) {
-  sqlite3_stmt *st;
-  assert_int_equal(sqlite3_prepare_v2(db, query_text(q, ENGINE_SQLITE), -1, &st, NULL), SQLITE_OK);
-  int n = sqlite3_column_count(st);
-  for (int i = 0; i < n; i++)
-    snprintf(names[i], sizeof names[i], "%s", sqlite3_column_name(st, i));
-  sqlite3_finalize(st);
-  return n;
-}
-
 // ---- PostgreSQL ------------------------------------------------------------------------------------------
 
 // What a line of a plan has against it; NULL: nothing. `below` is the rest of the plan. With a LIMIT below it
@@ -118,15 +108,6 @@ static void check_postgres(PGconn *c, enum query q) {
   PQclear(r);
 }
 
-static int columns_postgres(PGconn *c, enum query q, char names[][64]) {
-  PGresult *r = describe(c, q);
-  int n = PQnfields(r);
-  for (int i = 0; i < n; i++)
-    snprintf(names[i], sizeof names[i], "%s", PQfname(r, i));
-  PQclear(r);
-  return n;
-}
-
 // ---- tests -----------------------------------------------------------------------------------------------
 
 static sqlite3 *open_sqlite(const struct database *d) {
@@ -156,26 +137,6 @@ static void no_statement_scans(void **state) {
   }
 }
 
-// Column names of the two statements must be those of the one for both: their rows are read by position.
-static void a_join_gives_the_columns_of_both(void **state) {
-  static const enum query query[3] = {Q_PAYMENT_AND_PROJECT, Q_PAYMENT_BY_ID, Q_PROJECT_BY_ID};
-  static char names[3][64][64];
-  int n[3];
-  struct pg p = {0};
-  sqlite3 *db = NULL;
-  if (database_is_postgres())
-    open_postgres(*state, &p);
-  else
-    db = open_sqlite(*state);
-  for (int i = 0; i < 3; i++)
-    n[i] = db ? columns_sqlite(db, query[i], names[i]) : columns_postgres(p.c, query[i], names[i]);
-  assert_int_equal(n[0], n[1] + n[2]);
-  for (int i = 0; i < n[0]; i++)
-    assert_string_equal(names[0][i], i < n[1] ? names[1][i] : names[2][i - n[1]]);
-  sqlite3_close(db);
-  pg_close(&p);
-}
-
 // A plan that is bad is noticed.
 static void bad_plans_are_faults(void **state) {
   (void)state;
@@ -192,7 +153,6 @@ static void bad_plans_are_faults(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(no_statement_scans),
-      TEST(a_join_gives_the_columns_of_both),
       cmocka_unit_test(bad_plans_are_faults),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

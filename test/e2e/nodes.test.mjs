@@ -2,12 +2,14 @@
 // themselves what a lost message would have said. While the database is away everybody is told to come back.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { POSTGRES, sql, urlOf } from './database.mjs';
 import { ROOT, Server, newOrderId, request, sleep, until } from './harness.mjs';
 
-const AT_ONCE_MS = 1000, FOUND_MS = 6000;
+const AT_ONCE_MS = 1000, FOUND_MS = 6000, CHANGED_MS = 2000;
+const XPUB = readFileSync(path.join(ROOT, 'test/data/tron/hd-addresses.json'), 'utf8').match(/xpub6[1-9A-HJ-NP-Za-km-z]{106}/)[0];
 const args = ['--rate-limit', 'no'];
 
 // Asks for news of a payment as its page does; gives the answer and how long it took.
@@ -55,6 +57,51 @@ if (POSTGRES)
       const again = await b.create(keys, { order_id: payment.order_id, amount: payment.amount });
       assert.equal(again.json.payment.payment_id, payment.payment_id);
       assert.equal(again.headers['idempotent-replayed'], 'true');
+    });
+
+    test('one order, sent to both at the same moment, is one payment; so is one Idempotency-Key', async () => {
+      for (let i = 0; i < 20; i++) {
+        const body = JSON.stringify({ order_id: newOrderId(), amount: '7.00' });
+        const plain = await Promise.all([a, b, a, b].map((node) => node.create(keys, body)));
+        const keyed = { idempotencyKey: `both-${i}` };
+        const other = JSON.stringify({ order_id: newOrderId(), amount: '8.00' });
+        const signed = await Promise.all([b, a, b, a].map((node) => node.createV2(keys, other, keyed)));
+        for (const answers of [plain, signed]) {
+          assert.deepEqual(answers.map((answer) => answer.status), [200, 200, 200, 200], answers.map((answer) => answer.text).join('\n'));
+          assert.equal(new Set(answers.map((answer) => answer.json.payment.payment_id)).size, 1);
+          assert.equal(answers.filter((answer) => !answer.headers['idempotent-replayed']).length, 1, 'one of them has made it');
+        }
+      }
+    });
+
+    test('what a command changes at one holds at the other within two seconds', async () => {
+      const project = await a.addProject();
+      const id = String(project.app_id);
+      const refused = async (what, known) => {
+        const from = Date.now();
+        await until(async () => (await b.create(known)).status !== 200, what, 10000);
+        assert.ok(Date.now() - from < CHANGED_MS, `${what}: after ${Date.now() - from} ms`);
+      };
+      await b.createOk(project.test); // from now on in the other's memory
+      const fresh = await a.cliJson(['project', 'rotate-keys', id, '--mode', 'test', '--overlap', '0']);
+      await b.createOk(fresh);
+      await refused('the old key', project.test);
+      assert.equal((await b.create(project.test)).status, 401);
+      await b.createOk(fresh);
+      await a.setProject(id, { enabled: 'no' });
+      await refused('the project that was disabled', fresh);
+      await a.setProject(id, { enabled: 'yes' });
+      await until(async () => (await b.create(fresh)).status === 200, 'it is enabled again', CHANGED_MS);
+    });
+
+    test('addresses are given out once, whichever node is asked', async () => {
+      const project = await a.addProject();
+      const id = String(project.app_id);
+      await a.cliJson(['address', 'set-xpub', id, XPUB]);
+      assert.equal((await b.setProject(id, { mode: 'live' })).code, 0);
+      await until(async () => (await b.create(project.live)).status === 200 && (await a.create(project.live)).status === 200, 'both are live', CHANGED_MS);
+      const made = await Promise.all(Array.from({ length: 60 }, (_, i) => [a, b][i % 2].createOk(project.live, { amount: '9.00' })));
+      assert.equal(new Set(made.map((payment) => payment.address)).size, 60);
     });
 
     test('a page at one hears at once of a payment at the other', async () => {

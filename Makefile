@@ -166,7 +166,7 @@ $(B)/bench/%: test/bench/%.c $(B)/libcryptopay.a
 unexport TEST_DATABASE
 
 # What `make test` runs, in this order. Each is a target of its own.
-TESTS := check unit asan tsan fuzz sim e2e e2e-postgres crash-storm crash-storm-postgres cluster browser migrate
+TESTS := check unit asan tsan fuzz sim sim-postgres e2e e2e-postgres crash-storm crash-storm-postgres cluster browser migrate
 .PHONY: run test npm check format asan tsan e2e browser screens help install
 run: ## installs what is missing, builds, starts a demo gateway and shop
 	@tools/deps run

@@ -23,8 +23,13 @@ const databases = [];
 const started = []; // servers: one that a failed test leaves would keep this process waiting
 after(() => {
   for (const server of started) server.remove();
-  for (const name of databases) sql(urlOf(BASE, 'postgres'), `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   rmSync(scratch, { recursive: true, force: true });
+  for (const name of databases)
+    try {
+      sql(urlOf(BASE, 'postgres'), `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    } catch (error) {
+      process.stderr.write(`${error.message}\n`);
+    }
 });
 
 function newDatabase() {
@@ -280,7 +285,7 @@ test('a gateway goes on where it was: numbers, answers, webhooks', async () => {
 
 test('killed at chosen calls', async () => {
   const points = [];
-  for (const n of [1, 5, 9, 15, 22, 31, 43, 56, 71, 90, 110]) points.push(`send:${n}:${['before', 'within', 'after'][n % 3]}`);
+  for (const n of [5, 15, 31, 56, 80, 100]) points.push(`send:${n}:${['before', 'within', 'after'][n % 3]}`);
   for (const when of ['before', 'after']) points.push(`fsync:1:${when}`, `fsync:2:${when}`);
   let killed = 0;
   for (const point of points) {
@@ -298,7 +303,7 @@ test('killed at chosen calls', async () => {
     compareAll(dir, url);
     await refusesToStart(dir, undefined, /PostgreSQL/);
   }
-  assert.ok(killed >= points.length - 4, `${killed} of ${points.length} calls were reached`);
+  assert.ok(killed >= points.length - 2, `${killed} of ${points.length} calls were reached`);
 });
 
 test('a session that the server ends: said, and gone on', async () => {

@@ -2,10 +2,10 @@
 #include "base/metrics.h"
 #include "daemon/cli.h"
 #include "daemon/control.h"
+#include "daemon/follower.h"
 #include "daemon/instance.h"
 #include "daemon/messages.h"
 #include "daemon/webhook_worker.h"
-#include "flow/configuration.h"
 #include "flow/lease.h"
 #include "flow/payments.h"
 #include "flow/webhooks.h"
@@ -27,7 +27,7 @@
 enum {
   SWEEP_LIMIT = 256,
   SWEEP_PAUSE_MS = 200,
-  LOOK_AROUND_US = 1000000,
+  SWEEP_ASK_US = 1000000,
   SWEEP_LEASE_US = 10000000,
   WORKER_ARENA_MAX = 64 << 20,
   ERROR_MAX = 512
@@ -56,6 +56,7 @@ static const struct route routes[] = {
 struct gateway_server {
   const struct settings *settings;
   struct instance instance;
+  struct follower *follower; // beside `messages`
   struct messages *messages; // NULL where the database is this process's alone
   struct hmac_key *no_secret;
   struct app app;
@@ -103,14 +104,14 @@ static void measure(void *self) {
   metric_set(METRIC_WAITING, live_waiting(g->app.live));
 }
 
-// Each second where other nodes use the database too: what have they changed, and which of us sweeps?
-static void look_around(struct env *env, struct arena *a, struct lease *sweeping, int64_t *next_us) {
-  if (world_mono(env->world) < *next_us)
-    return;
-  *next_us = world_mono(env->world) + LOOK_AROUND_US;
-  if (store_shared(env->store))
-    configuration_follow(env, a);
-  (void)(lease_take(sweeping, env, a) == ERR_NONE); // out of reach: what is left of it still counts
+// Asks each second for the lease, where other nodes use the database too; then one of them sweeps.
+static bool may_sweep(struct env *env, struct arena *a, struct lease *lease, int64_t *next_us) {
+  int64_t now_us = world_mono(env->world);
+  if (now_us >= *next_us) {
+    *next_us = now_us + SWEEP_ASK_US;
+    (void)(lease_take(lease, env, a) == ERR_NONE); // out of reach: what is left of it still counts
+  }
+  return lease_left_us(lease, env) > 0;
 }
 
 static void *sweep_main(void *self) {
@@ -123,8 +124,7 @@ static void *sweep_main(void *self) {
   lease_init(&lease, env->world, STR("sweep"), SWEEP_LEASE_US);
   const struct timespec pause = {.tv_nsec = SWEEP_PAUSE_MS * 1000000L};
   while (!atomic_load(&g->stopping)) {
-    look_around(env, &a, &lease, &next_us);
-    bool mine = lease_left_us(&lease, env) > 0;
+    bool mine = may_sweep(env, &a, &lease, &next_us);
     int n = mine ? flow_sweep(env, &a, SWEEP_LIMIT) : 0;
     int forgotten = mine ? flow_forget_answers(env, &a) : 0; // a few: go on at once, to keep up
     arena_reset(&a);
@@ -144,11 +144,13 @@ static void run_command(void *user, struct arena *a, struct str request, struct 
 // After the last listener has come to the bell, before anybody rings it.
 static bool start_messages(struct gateway_server *g, char *error) {
   struct env *env = &g->instance.env;
-  if (store_shared(env->store))
-    g->messages = messages_start(env, g->app.live, g->instance.folder.url);
-  if (g->messages || !store_shared(env->store))
+  if (!store_shared(env->store))
     return true;
-  snprintf(error, ERROR_MAX, "cannot start the thread for messages between nodes");
+  g->messages = messages_start(env, g->app.live, g->instance.folder.url);
+  g->follower = g->messages ? follower_start(env) : NULL;
+  if (g->follower)
+    return true;
+  snprintf(error, ERROR_MAX, "cannot start the threads that keep up with other nodes");
   return false;
 }
 
@@ -252,6 +254,8 @@ static void stop(struct gateway_server *g) {
     webhook_worker_stop(g->webhooks);
   if (g->sweeping)
     pthread_join(g->sweeper, NULL);
+  if (g->follower)
+    follower_stop(g->follower);
   if (g->writing)
     store_writer_stop(g->instance.env.store);
   if (g->messages)

@@ -44,6 +44,20 @@ static void check_role(struct doctor *d, const struct server_facts *f) {
                                   : NULL);
 }
 
+static void check_way(struct doctor *d, const struct server_facts *f) {
+  bool good = !f->remote || (f->encrypted && f->identified);
+  doctor_found(d, "connection",
+               good           ? GOOD
+               : f->encrypted ? WARNING
+                              : BAD,
+               !f->remote ? STR("within this machine")
+               : !f->encrypted
+                   ? STR("it is not encrypted: whoever is on the way reads and changes everything")
+               : good ? STR("encrypted, and the server's certificate and name are checked")
+                      : STR("encrypted, but not checked whose certificate it is"),
+               good ? NULL : "sslmode=verify-full and sslrootcert=FILE in `database`");
+}
+
 static void check_durability(struct doctor *d, const struct server_facts *f) {
   bool off = str_eqc(f->commit, "off"), local = str_eqc(f->commit, "local");
   if (!f->fsync)
@@ -138,6 +152,7 @@ bool doctor_server(struct doctor *d) {
   check_schema(d, &f);
   check_encoding(d, &f);
   check_role(d, &f);
+  check_way(d, &f);
   check_durability(d, &f);
   check_standby(d, &f);
   check_clocks(d, &f);

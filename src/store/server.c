@@ -189,6 +189,23 @@ static bool check_archive(PGconn *c, struct server_facts *f) {
   return true;
 }
 
+// A socket of this machine, or a loopback address.
+static bool is_local(PGconn *c) {
+  struct str host = str_of(PQhost(c)), address = str_of(PQhostaddr(c));
+  return host.p[0] == '/' || host.p[0] == '@' || str_starts(address, STR("127.")) || str_eqc(address, "::1");
+}
+
+static void check_way(PGconn *c, struct server_facts *f) {
+  f->remote = !is_local(c);
+  f->encrypted = PQsslInUse(c) || PQgssEncInUse(c);
+  PQconninfoOption *options = PQconninfo(c);
+  for (PQconninfoOption *o = options; o && o->keyword; o++)
+    if (strcmp(o->keyword, "sslmode") == 0 && o->val)
+      f->identified = PQsslInUse(c) && strcmp(o->val, "verify-full") == 0;
+  f->identified |= PQgssEncInUse(c) != 0;
+  PQconninfoFree(options);
+}
+
 bool server_check(const char *url, const struct world *world, struct arena *a, struct server_facts *facts,
                   struct str *error) {
   *facts = (struct server_facts){0};
@@ -202,6 +219,7 @@ bool server_check(const char *url, const struct world *world, struct arena *a, s
     PQfinish(useless);
   }
   char why[512] = "";
+  check_way(c, facts);
   bool good = look(c, world, &facts->look) && check_settings(c, a, facts) && check_standbys(c, facts) &&
               check_sessions(c, facts) && check_archive(c, facts);
   if (good)

@@ -21,8 +21,9 @@ struct server_facts {
   struct server_look look;
   int64_t newest_version; // of the schema, that this program knows
   struct str version, encoding;
-  bool recovering;   // a standby: it takes no changes
-  struct str commit; // synchronous_commit of a session of this role in this database
+  bool remote, encrypted, identified; // on another machine; TLS; its certificate and name were checked
+  bool recovering;                    // a standby: it takes no changes
+  struct str commit;                  // synchronous_commit of a session of this role in this database
   bool fsync, full_page_writes, archiving;
   int64_t archive_failed_s; // so long ago archiving failed, and has not succeeded since; -1: it has not
   struct str standby_names; // synchronous_standby_names

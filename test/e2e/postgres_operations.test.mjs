@@ -210,7 +210,7 @@ describe('doctor', () => {
     const { dir, database } = await newGateway();
     const { code, rows, of } = await findings(dir, database);
     assert.equal(code, 0, JSON.stringify(rows));
-    for (const check of ['database', 'encoding', 'durability', 'clocks', 'connections', 'webhooks'])
+    for (const check of ['database', 'encoding', 'connection', 'durability', 'clocks', 'connections', 'webhooks'])
       assert.equal(of(check)?.state, 'good', JSON.stringify(of(check)));
     assert.match(of('database').finding, /^PostgreSQL \d+\..*schema version \d+/);
     for (const check of ['standby', 'backup']) {

@@ -166,8 +166,7 @@ $(B)/bench/%: test/bench/%.c $(B)/libcryptopay.a
 unexport TEST_DATABASE
 
 # What `make test` runs, in this order. Each is a target of its own.
-TESTS := check unit asan tsan fuzz sim sim-postgres e2e e2e-postgres crash-storm crash-storm-postgres cluster browser migrate
-.PHONY: run test npm check format asan tsan e2e browser screens help install
+TESTS := check unit asan tsan fuzz sim sim-postgres e2e e2e-postgres crash-storm crash-storm-postgres cluster browser browser-postgres migrate
 run: ## installs what is missing, builds, starts a demo gateway and shop
 	@tools/deps run
 	@[ -e $(B)/cryptopay ] || echo "building, once"
@@ -247,6 +246,9 @@ $(B)/states/.made: test/browser/render_states.c $(B)/libcryptopay.a
 
 browser: all npm $(B)/states/.made ## the checkout in a real browser
 	node --test $(wildcard test/browser/*.test.mjs)
+
+browser-postgres: all npm ## those that need a gateway, on PostgreSQL
+	test/postgres run node --test test/browser/checkout.test.mjs
 
 screens: npm $(B)/states/.made ## build/screens/index.html: every state in every dress, to be looked at
 	node test/browser/screens.mjs

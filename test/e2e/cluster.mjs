@@ -21,6 +21,7 @@ const BOUND_MS = 15000; // for any request, whatever happens to the database (PG
 const LEASE_MS = 30000; // WEBHOOK_LEASE_MS of src/daemon/webhook_worker.h
 const RECOVERED_MS = 60000; // after the end of a fault, at most
 const SLOW_MS = 100; // the receiver takes so long for an answer
+const PER_HOST = 4; // webhook_per_host
 const HELD_MS = 6000; // and so long for one to the node that is about to be paused, so that it has some in hand
 
 expectChecks(
@@ -91,8 +92,10 @@ class Node extends Server {
   }
 }
 
-// A node that is paused is found out by the first request, and seldom asked afterwards.
+// A node that is paused is found out by the first request, and seldom asked afterwards. One that is to have webhooks in hand
+// is asked often: the node that commits a change is the first to know that there is something to send.
 function someNode(choose) {
+  if (held && choose.chance(0.8)) return held;
   for (;;) {
     const node = choose.pick(nodes);
     if (!node.paused || Date.now() - node.pauses.at(-1).fromMs < 2000 || choose.chance(0.05)) return node;
@@ -150,16 +153,18 @@ async function recovered(what) {
 const connections = new Map(); // port → { node, atMs }
 let receiver;
 let held; // the node whose webhooks are answered late
-const open = new Map(); // node → how many of its webhooks wait for an answer
+const open = new Map(); // node → ports of its connections on which a webhook waits for an answer
+const openAt = (node) => open.get(node)?.size ?? 0;
 
 async function listenSlowly(choose) {
   receiver = await listen(choose);
   const { answer } = receiver;
   receiver.answer = (record, res) => {
     const node = world.sender(record);
-    open.set(node, (open.get(node) ?? 0) + 1);
+    if (!open.has(node)) open.set(node, new Set());
+    open.get(node).add(record.port);
     setTimeout(() => {
-      open.set(node, open.get(node) - 1);
+      open.get(node).delete(record.port);
       answer(record, res);
     }, node && node === held ? HELD_MS : SLOW_MS);
   };
@@ -213,15 +218,28 @@ async function away(action) {
 const settledRows = async (url) =>
   new Map((await sqlLater(url, 'SELECT id, status, version, attempts, webhook_id FROM deliveries WHERE status <> 0')).map(([id, ...row]) => [id, row.join(' ')]));
 
+// Until the node waits for as many answers as it may at a time, and has taken more to send next. Once it has found the receiver
+// slow it sends one at a time: then it is left alone for a while.
+async function keepBusy(node) {
+  for (let i = 0; i < 5; i++) {
+    held = node;
+    const busy = await until(() => openAt(node) === PER_HOST, 'all are busy', HELD_MS / 2).catch(() => false);
+    if (busy) return sleep(HELD_MS / 4);
+    held = undefined;
+    await sleep(HELD_MS);
+  }
+  throw new Error(`node ${node.name} never waits for ${PER_HOST} answers at a time, but for ${openAt(node)}`);
+}
+
 async function pauseOne(url) {
   const [a, b] = nodes;
-  held = a;
-  await until(() => open.get(a) >= 3, 'node A has three webhooks without an answer', 30000);
+  await keepBusy(a);
   const before = [...payments.values()].filter((payment) => payment.states[0].startsWith('paid'));
   enter('node A is paused for longer than its leases');
   a.pause();
   held = undefined;
   const pausedMs = Date.now();
+  const busy = new Set(open.get(a));
   await sleep(3000);
   enter('node B is killed');
   await b.kill();
@@ -239,17 +257,18 @@ async function pauseOne(url) {
   const fromA = [...heard.values()].filter((entry) => entry.records.some((record) => record.node === a && record.at <= pausedMs));
   figures.taken_over = fromA.filter((entry) => entry.records.some((record) => record.node !== a && record.at > pausedMs)).length;
   check('others take over what a paused node has not settled', figures.taken_over > 0, () => `nothing of ${fromA.length}`);
-  await wakeOne(url, a);
+  await wakeOne(url, a, busy);
 }
 
-async function wakeOne(url, a) {
+// `busy`: connections on which it waited for an answer, so that nothing else can have been on its way.
+async function wakeOne(url, a, busy) {
   enter('node A wakes');
   const settled = await settledRows(url);
   const ids = new Set([...settled.values()].map((row) => row.split(' ').at(-1)));
   const wokenMs = Date.now();
   a.wake();
   await sleep(4000);
-  const used = new Set();
+  const used = new Set(busy);
   figures.in_flight_at_the_pause = 0;
   for (const [id, entry] of heard)
     for (const record of entry.records) {
@@ -261,6 +280,7 @@ async function wakeOne(url, a) {
         () => `payment ${id}, ${record.at - wokenMs} ms after it woke, on a connection of ${wokenMs - connections.get(record.port).atMs} ms before`);
     }
   check('a node that wakes begins no attempt at what others have settled', true);
+  figures.outcomes_too_late = a.log.split('outcome came too late').length - 1;
   const { text } = await request(`${a.ops}/metrics`);
   figures.dropped_when_it_woke = Number(/^webhook_leases_over_total (\d+)$/m.exec(text)[1]);
   const now = await settledRows(url);

@@ -346,7 +346,7 @@ export async function client(number) {
 export const heard = new Map(); // payment_id → { id, body, good, records }
 const webhookIds = new Map(); // webhook-id → payment_id
 
-// What each payment's webhook was, every time it came; `records` have { at, good, node } for the program's own checks.
+// What each payment's webhook was, every time it came; `records` have { at, good, node, port } for the program's own checks.
 function hear(record, res, choose) {
   figures.webhooks++;
   const body = JSON.parse(record.body);
@@ -368,7 +368,7 @@ function hear(record, res, choose) {
     () => record.body);
   check('webhook-signature is by a key in force', keys.some((k) => standardSignatureOk(k.webhook_secret, record)), () => record.body);
   const fails = world.running && world.refuses(choose);
-  entry.records.push({ at: record.at, good: !fails, node: world.sender(record) });
+  entry.records.push({ at: record.at, good: !fails, node: world.sender(record), port: record.port });
   if (fails) figures.refused++;
   if (fails && choose.chance(0.5)) return res.destroy();
   entry.good ||= !fails;

@@ -8,7 +8,11 @@ static enum err take_payment(struct flow_find *f) {
   struct job *j = &f->job;
   if (job_rows(j, 0)->n == 0)
     return ERR_NO_PAYMENT;
-  row_to_payment(f->env, rows_at(job_rows(j, 0), 0), &f->payment);
+  const struct val *v = rows_at(job_rows(j, 0), 0);
+  if (f->whole)
+    row_to_payment(f->env, v, &f->payment);
+  else
+    row_to_payment_state(f->env, v, &f->payment);
   struct projects *kept = key_cache_projects(f->env->keys);
   f->generation = projects_generation(kept);
   bool known = !f->with_project || (configuration_is_fresh(f->env) &&
@@ -21,7 +25,7 @@ static enum err take_payment(struct flow_find *f) {
 static enum err find_step(struct job *j) {
   struct flow_find *f = (struct flow_find *)j;
   if (j->round == 0)
-    JOB_OP(j, Q_PAYMENT_BY_ID, v_int(f->row));
+    JOB_OP(j, f->whole ? Q_PAYMENT_BY_ID : Q_PAYMENT_STATE, v_int(f->row));
   else if (j->round == 1)
     return take_payment(f);
   else if (job_rows(j, 0)->n == 0)
@@ -49,7 +53,7 @@ bool flow_payment_find_start(struct env *env, struct arena *a, struct flow_find 
 
 enum err flow_payment_find(struct env *env, struct arena *a, int64_t id, struct payment *payment,
                            struct project *project) {
-  struct flow_find f = {.id = id, .with_project = project != NULL};
+  struct flow_find f = {.id = id, .whole = true, .with_project = project != NULL};
   if (find_prepare(env, a, &f))
     (void)store_read(env->store, &f.job);
   *payment = f.payment;

@@ -14,6 +14,7 @@ struct flow_find {
   struct env *env;
   // input
   int64_t id;
+  bool whole; // else only what answer_payment() says of a payment, and what checkout_state_of() asks
   bool with_project;
   // result
   struct payment payment;

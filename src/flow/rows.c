@@ -1,6 +1,11 @@
 #include "flow/rows.h"
 #include "base/bug.h"
 
+static void check_status(int64_t status, int64_t sub) {
+  BUG_IF(status < 0 || status >= PAY_STATUSES || sub < 0 || sub >= PAY_SUBS,
+         "a payment's row has an unknown status");
+}
+
 void row_to_payment(const struct env *env, const struct val *v, struct payment *p) {
   *p = (struct payment){
       .row = v[0].i,
@@ -32,8 +37,30 @@ void row_to_payment(const struct env *env, const struct val *v, struct payment *
       .replaced_by = v[25].i,
       .version = v[26].i,
   };
-  BUG_IF(v[8].i < 0 || v[8].i >= PAY_STATUSES || v[9].i < 0 || v[9].i >= PAY_SUBS,
-         "a payment's row has an unknown status");
+  check_status(v[8].i, v[9].i);
+}
+
+void row_to_payment_state(const struct env *env, const struct val *v, struct payment *p) {
+  *p = (struct payment){
+      .row = v[0].i,
+      .id = payment_id_from_row(&env->id_key, v[0].i),
+      .project_id = v[1].i,
+      .is_test = v[2].i != 0,
+      .order_id = v[3].s,
+      .amount = {v[4].i},
+      .scale = (int)v[5].i,
+      .pay_amount = {v[6].i},
+      .status = (enum pay_status)v[7].i,
+      .sub = (enum pay_sub)v[8].i,
+      .address = v[9].s,
+      .expires_us = v[10].i,
+      .cancelled_us = v[11].i,
+      .txid = v[12].s,
+      .paid_us = v[13].i,
+      .replaced_by = v[14].i,
+      .version = v[15].i,
+  };
+  check_status(v[7].i, v[8].i);
 }
 
 void job_add_payment(struct job *j, const struct payment *p) {

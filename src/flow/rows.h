@@ -4,7 +4,9 @@
 #include "flow/env.h"
 
 void row_to_payment(const struct env *env, const struct val *v, struct payment *p); // PAYMENT_COLS
-void row_to_project(const struct val *v, struct project *p);                        // PROJECT_COLS
+void row_to_payment_state(const struct env *env, const struct val *v,
+                          struct payment *p);                // PAYMENT_STATE_COLS
+void row_to_project(const struct val *v, struct project *p); // PROJECT_COLS
 
 void job_add_payment(struct job *j, const struct payment *p); // one row: its new number
 void job_update_payment(struct job *j,

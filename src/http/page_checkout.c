@@ -34,7 +34,7 @@ static void visit(struct request *r, request_fn *then) {
   struct visit *v = ARENA_NEW(r->arena, struct visit);
   r->user = v;
   v->find.id = number(request_query(r, "id"));
-  v->find.with_project = true;
+  v->find.whole = v->find.with_project = true;
   v->find.job.done = visit_done;
   reading_init(&v->reading, r);
   reading_then(&v->reading, flow_payment_find_start(app_of(r)->env, r->arena, &v->find), then);

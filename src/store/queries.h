@@ -22,6 +22,11 @@
   "description, success_url, fail_url, created_us, match_from_us, first_expires_us, expires_us, "            \
   "quarantine_us, extended, cancelled_us, txid, paid_us, due_us, replaced_by, version"
 
+// What an answer about a payment says of it: read much more often than anything else.
+#define PAYMENT_STATE_COLS                                                                                   \
+  "id, project_id, is_test, order_id, amount, scale, pay_amount, status, sub, address, expires_us, "         \
+  "cancelled_us, txid, paid_us, replaced_by, version"
+
 #define DELIVERY_COLS                                                                                        \
   "id, payment_id, project_id, is_test, event, webhook_id, url, host, body, status, attempts, "              \
   "round_attempts, created_us, next_us, delivered_us, version"
@@ -105,6 +110,7 @@
     " extended = $7, cancelled_us = $8, txid = $9, paid_us = $10, due_us = $11, replaced_by = $12,"          \
     " version = $13 WHERE id = $1 AND version = $13 - 1 RETURNING 1")                                        \
   X(Q_PAYMENT_BY_ID, "SELECT " PAYMENT_COLS " FROM payments WHERE id = $1")                                  \
+  X(Q_PAYMENT_STATE, "SELECT " PAYMENT_STATE_COLS " FROM payments WHERE id = $1")                            \
   X(Q_PAYMENT_VERSIONS,                                                                                      \
     "SELECT id, version FROM payments WHERE id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, " \
     "$14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)")        \

@@ -100,9 +100,10 @@ export async function startGateway(data, more = [], env = {}) {
   return Object.assign(server, { data, ops });
 }
 
-// A counter of /metrics.
+// A counter of /metrics, which is served a moment after the payments.
 export async function counter(server, name) {
-  const text = await (await fetch(`http://127.0.0.1:${server.ops}/metrics`)).text();
+  const ask = () => fetch(`http://127.0.0.1:${server.ops}/metrics`);
+  const text = await (await ask().catch(() => sleep(100).then(ask))).text();
   return Number(new RegExp(`^\\S*${name} (\\d+)$`, 'm').exec(text)[1]);
 }
 

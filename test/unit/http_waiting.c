@@ -4,6 +4,7 @@
 #include "raw_http.h"
 
 #include "base/log.h"
+#include "core/answer.h"
 #include "http/api_payments.h"
 #include "http/app.h"
 #include "http/page.h"
@@ -74,6 +75,56 @@ static void reads_are_answered(void **state) {
   gives(ask("/pay/status?id", id + 1, ""), 404, "Payment not found");
   gives(ask("/api/payment-status.php?payment_id", id, ""), 200, "\"pending\"");
   gives(ask("/api/payment-status.php?payment_id", id + 1, ""), 404, "payment_not_found");
+}
+
+static _Atomic bool read_ended;
+
+static void end_of_read(struct job *j) {
+  (void)j;
+  read_ended = true;
+}
+
+static struct payment *find(struct gateway *g, int64_t id, bool whole) {
+  struct flow_find *f = ARENA_NEW(&g->arena, struct flow_find);
+  f->id = id;
+  f->whole = whole;
+  f->job.done = end_of_read;
+  read_ended = false;
+  if (flow_payment_find_start(&g->env, &g->arena, f))
+    read_ended = true;
+  for (int i = 0; i < 5000 && !read_ended; i++)
+    usleep(1000);
+  assert_int_equal(f->job.result, ERR_NONE);
+  return &f->payment;
+}
+
+// What is read for an answer says the same as the whole payment.
+static void the_short_read_says_the_same(void **state) {
+  static const enum payment_action actions[][2] = {
+      {ACTION_TEST_PAY, ACTION_TEST_PAY},         {ACTION_TEST_UNDERPAY, ACTION_TEST_PAY},
+      {ACTION_TEST_OVERPAY, ACTION_TEST_PAY},     {ACTION_TEST_LATE, ACTION_TEST_LATE},
+      {ACTION_TEST_EXPIRE, ACTION_TEST_UNDERPAY}, {ACTION_CANCEL, ACTION_TEST_PAY},
+      {ACTION_EXTEND, ACTION_TEST_EXPIRE},        {ACTION_TEST_UNDERPAY, ACTION_TEST_EXPIRE},
+  };
+  struct gateway *g = *state;
+  for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
+    for (int n = 0; n <= 2; n++) {
+      char order[20];
+      snprintf(order, sizeof order, "O%zu-%d", i, n);
+      int64_t id = create(g, true, order, 5000000)->payment.id;
+      for (int k = 0; k < n; k++)
+        act(g, id, actions[i][k]);
+      const struct payment *part = find(g, id, false), *whole = find(g, id, true);
+      struct buf a, b;
+      buf_init(&a, &g->arena, 4096);
+      buf_init(&b, &g->arena, 4096);
+      answer_payment(&a, part, STR("https://x"), g->now_us);
+      answer_payment(&b, whole, STR("https://x"), g->now_us);
+      assert_true(a.n == b.n && memcmp(a.p, b.p, a.n) == 0);
+      assert_int_equal(part->version, whole->version);
+      assert_int_equal(part->project_id, whole->project_id);
+      assert_int_equal(checkout_state_of(part, g->now_us), checkout_state_of(whole, g->now_us));
+    }
 }
 
 static void set_project(struct gateway *g, const char *name, const char *value) {
@@ -163,8 +214,11 @@ static void a_look_may_be_asked_for(void **state) {
 #define WITH(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void) {
-  const struct CMUnitTest tests[] = {WITH(reads_are_answered), WITH(a_changed_project_shows_at_once),
+  const struct CMUnitTest tests[] = {WITH(reads_are_answered),
+                                     WITH(the_short_read_says_the_same),
+                                     WITH(a_changed_project_shows_at_once),
                                      WITH(who_hangs_up_leaves_nothing),
-                                     WITH(a_change_without_a_ring_is_found), WITH(a_look_may_be_asked_for)};
+                                     WITH(a_change_without_a_ring_is_found),
+                                     WITH(a_look_may_be_asked_for)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

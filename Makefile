@@ -167,6 +167,7 @@ unexport TEST_DATABASE
 
 # What `make test` runs, in this order. Each is a target of its own.
 TESTS := check unit asan tsan fuzz sim sim-postgres e2e e2e-postgres crash-storm crash-storm-postgres cluster browser browser-postgres migrate
+.PHONY: run test npm check format asan tsan e2e browser browser-postgres screens help install
 run: ## installs what is missing, builds, starts a demo gateway and shop
 	@tools/deps run
 	@[ -e $(B)/cryptopay ] || echo "building, once"

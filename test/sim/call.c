@@ -229,25 +229,28 @@ int call_status(struct node *n, int64_t id, const struct signature *signature, c
   return c->r.status;
 }
 
+int calls_take(struct node *n, struct heard *list) {
+  bool crashed = gateway_crashed(n);
+  int left = 0, count = 0;
+  for (int i = 0; i < n->n_queued; i++) {
+    struct call *c = n->queued[i];
+    if (!crashed && !c->priv.resumed) {
+      n->queued[left++] = c;
+      continue;
+    }
+    c->priv.then(&c->r); // gives back what the handler holds, too
+    list[count] = hear(n, c);
+    list[count++].unknown |= crashed;
+    c->used = false; // its memory stays until the next request
+  }
+  n->n_queued = left;
+  return count;
+}
+
 void calls_run(struct node *n, int batch) {
   while (!gateway_crashed(n) && store_run_queued(n->env.store, (size_t)batch) && !gateway_crashed(n)) {
     struct heard list[CALLS_MAX];
-    struct call *ended[CALLS_MAX];
-    int left = 0, count = 0;
-    for (int i = 0; i < n->n_queued; i++) {
-      struct call *c = n->queued[i];
-      if (c->priv.resumed) {
-        c->priv.then(&c->r);
-        list[count] = hear(n, c);
-        ended[count++] = c;
-      } else {
-        n->queued[left++] = c;
-      }
-    }
-    n->n_queued = left;
-    tell_oracle(n, list, count);
-    for (int i = 0; i < count; i++)
-      call_free(ended[i]);
+    tell_oracle(n, list, calls_take(n, list));
   }
 }
 

@@ -29,6 +29,13 @@ static void terminate(int port) {
   look_run(text);
 }
 
+static bool waits(int port) {
+  char text[128];
+  snprintf(text, sizeof text,
+           "SELECT COUNT(*) FROM pg_stat_activity WHERE client_port = %d AND wait_event_type = 'Lock'", port);
+  return look_count(text) > 0;
+}
+
 static void drop(void) {
   char text[128];
   wire_deliver();
@@ -44,7 +51,7 @@ static int port_of(const char *text) {
 }
 
 static void setup(void) {
-  static const struct wire_calls calls = {terminate, tell_clock};
+  static const struct wire_calls calls = {terminate, waits, tell_clock};
   char text[256];
   snprintf(name, sizeof name, "cp_sim_%d", (int)getpid());
   look_at(base, "postgres");

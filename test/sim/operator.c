@@ -336,7 +336,7 @@ static void replay_one(struct node *n, int project) {
 
 bool operator_step(struct node *n) {
   struct sim *s = n->sim;
-  int project = (int)rng_below(&s->rng, PROJECTS);
+  int project = s->changed_project = (int)rng_below(&s->rng, PROJECTS);
   clock_tick(s, rng_between(&s->rng, 1, 1000));
   // With a change of an earlier time still open, what a second one makes of it cannot be told.
   if (s->oracle->has_maybe_project[project])

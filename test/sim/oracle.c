@@ -467,6 +467,11 @@ void oracle_created(struct oracle *o, const struct intent *op, const struct answ
     must(o, op, a, a->status, op->refusal);
     return;
   }
+  // The address may be held by a create that is on its way, even one of the same order.
+  if (op->at_once && op->mode == 1 && a->status == 503 && strcmp(a->code, "no_address_free") == 0) {
+    stats_count("nodes", "refused an address that another may get");
+    return;
+  }
   const struct o_idempotent *known = find_idempotent(o, op);
   int old = oracle_find_order(o, op->project, op->mode == 0, op->order);
   enum again again = order_again(o, op, old);

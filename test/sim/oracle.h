@@ -112,6 +112,7 @@ struct intent {
   struct o_policy policy;
   int64_t cap;
   int events;    // that the project wants to hear of; 0: it has no webhook
+  bool at_once;  // other nodes were asked for addresses at the same time
   bool old_list; // another node has changed the address list, and this one cannot know yet
   char order[ORDER_TEXT];
   int64_t amount;

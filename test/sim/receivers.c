@@ -188,11 +188,14 @@ static struct deed deed_of(struct sim *s, enum mood mood) {
 }
 
 // A delivery belongs to one node at a time: another one's attempt has ended, whether it knows that or not.
+// Only a replay takes it away from whoever sends it.
 static void check_alone(const struct node *n, const struct o_delivery *d) {
+  int64_t now_us = n->sim->mono_us;
   for (int i = 0; i < n->sim->n_nodes; i++) {
     const struct courier *other = &n->sim->nodes[i].courier;
-    for (int k = 0; k < other->n_running; k++)
-      if (other->node != n && other->running[k].delivery == d && other->running[k].until_us > n->sim->mono_us)
+    for (int k = 0; k < other->n_running && i != n->number; k++)
+      if (other->running[k].delivery == d && other->running[k].until_us > now_us && !d->maybe_replayed &&
+          d->replayed_us <= other->running[k].from_us)
         violation(n->sim->oracle, "the webhook %s is sent by the nodes %d and %d at once", d->id, n->number,
                   i);
   }
@@ -225,6 +228,7 @@ static void take(struct poster *poster, struct post *p) {
     violation(s->oracle, "more posts at once than the worker may start");
   all->running[all->n_running].post = p;
   all->running[all->n_running].delivery = d;
+  all->running[all->n_running].from_us = s->mono_us;
   all->running[all->n_running++].until_us = s->mono_us + (p->duration_us > SECOND ? p->duration_us : 0);
 }
 

@@ -31,7 +31,7 @@ struct courier {        // a node's way to the receivers
   struct {
     struct post *post;
     struct o_delivery *delivery;
-    int64_t until_us;
+    int64_t from_us, until_us;
   } running[POSTS_MAX];
   int n_running;
 };
@@ -82,6 +82,7 @@ struct sim {
   struct oracle *oracle;
   struct intent again[16]; // requests to send once more
   int n_again, n_orders, n_keys;
+  int changed_project; // by the operator, last
   int64_t steps, restarts;
 };
 
@@ -116,6 +117,10 @@ int call_status(struct node *n, int64_t id, const struct signature *sign, char *
 void calls_run(struct node *n, int batch); // runs the store's queue and hears the answers
 void calls_drop(struct node *n);           // after a crash: nobody will answer
 
+// Those that have ended, or all where the node has crashed: what was heard. The oracle is not told.
+struct heard;
+int calls_take(struct node *n, struct heard *list);
+
 // ---- receivers.c ----
 void receivers_init(struct sim *s);
 struct poster *receivers_courier(struct node *n);
@@ -124,6 +129,9 @@ void receiver_url(int receiver, int path, char out[URL_TEXT]);
 
 // ---- steps.c, operator.c ----
 void steps_one(struct sim *s);
+void steps_create(struct node *n, int project, int order, bool well); // well: a request without a mistake
+void steps_action(struct node *n, int payment);
+void together_step(struct sim *s);  // together.c: several nodes at once
 bool operator_step(struct node *n); // one change of the operator
 void operator_add_projects(struct node *n);
 

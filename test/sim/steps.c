@@ -143,16 +143,13 @@ static void remember(struct sim *s, const struct draft *d) {
   s->again[at] = d->op;
 }
 
-static void step_create(struct node *n) {
+void steps_create(struct node *n, int project, int order, bool well) {
   struct sim *s = n->sim;
   struct draft d = {.op = op_new(n, DO_CREATE)};
   struct rng *r = &s->rng;
-  const struct o_project *p = &s->oracle->projects[d.op.project = (int)rng_below(r, PROJECTS)];
-  enum wrong wrong = rng_percent(r, 12) ? (enum wrong)rng_below(r, WRONGS) : WRONG_NOTHING;
+  const struct o_project *p = &s->oracle->projects[d.op.project = project];
+  enum wrong wrong = !well && rng_percent(r, 12) ? (enum wrong)rng_below(r, WRONGS) : WRONG_NOTHING;
   d.op.mode = rng_percent(r, 94) ? p->live : !p->live;
-  int order = s->n_orders && rng_percent(r, 45)
-                  ? s->n_orders - 1 - (int)rng_below(r, s->n_orders < ORDERS_NEAR ? s->n_orders : ORDERS_NEAR)
-                  : s->n_orders++;
   snprintf(d.op.order, sizeof d.op.order, "o-%d", order);
   // a repeated order has mostly its amount
   int amount = rng_percent(r, 80) ? (int)(hash(d.op.order) % AMOUNTS) : (int)rng_below(r, AMOUNTS);
@@ -162,6 +159,17 @@ static void step_create(struct node *n) {
   write_body(s, &d, amounts[amount].text, wrong);
   send_create(n, &d, wrong);
   remember(s, &d);
+}
+
+static void step_create(struct node *n) {
+  struct sim *s = n->sim;
+  struct rng *r = &s->rng;
+  // where another node has just changed something
+  int project = s->n_nodes > 1 && rng_percent(r, 30) ? s->changed_project : (int)rng_below(r, PROJECTS);
+  int order = s->n_orders && rng_percent(r, 45)
+                  ? s->n_orders - 1 - (int)rng_below(r, s->n_orders < ORDERS_NEAR ? s->n_orders : ORDERS_NEAR)
+                  : s->n_orders++;
+  steps_create(n, project, order, false);
 }
 
 // The answer was lost, or the client believes so: the same request once more.
@@ -195,17 +203,20 @@ static int pick_payment(struct sim *s) {
   return rng_percent(&s->rng, 80) ? n - 1 - (int)rng_below(&s->rng, near) : (int)rng_below(&s->rng, n);
 }
 
-static void step_action(struct node *n) {
+void steps_action(struct node *n, int payment) {
   struct sim *s = n->sim;
-  if (!s->oracle->n_payments)
-    return;
   struct intent op = op_new(n, DO_ACTION);
-  op.payment = pick_payment(s);
+  op.payment = payment;
   op.action = (enum action)rng_below(&s->rng, ACTIONS);
   const struct o_payment *p = &s->oracle->payments[op.payment];
   memcpy(op.order, p->order, sizeof op.order);
-  trace(s, "action %d on payment %d", op.action, op.payment);
+  trace(s, "node %d: action %d on payment %d", n->number, op.action, op.payment);
   call_action(n, &op, p->id);
+}
+
+static void step_action(struct node *n) {
+  if (n->sim->oracle->n_payments)
+    steps_action(n, pick_payment(n->sim));
 }
 
 static void step_status(struct node *n) {
@@ -266,10 +277,6 @@ static void step_sweep(struct node *n) {
     ;
   arena_free(&a);
   trace(s, "sweep");
-  if (s->n_nodes > 1 && !gateway_crashed(n)) { // perhaps another node has the lease
-    oracle_settle(s->oracle, &op);
-    return;
-  }
   if (below->fired(n->number) == op.fired) {
     oracle_swept(s->oracle, op.now_us);
     return;
@@ -346,6 +353,8 @@ void steps_one(struct sim *s) {
     gateway_follow(n);
   else if (s->n_nodes > 1 && rng_percent(&s->rng, 2))
     step_pause(n);
+  else if (s->n_nodes > 1 && rng_percent(&s->rng, 8))
+    together_step(s);
   else if (kind < 26)
     step_create(n);
   else if (kind < 32)

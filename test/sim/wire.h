@@ -20,9 +20,11 @@ enum wire_fault {
 
 extern _Thread_local int wire_node; // -1: nobody's connections are made now
 
-// `terminate` ends the session with this client port; `before` is called before anything is sent.
+// `terminate` ends the session with this client port, `waits` says whether it waits for another session's
+// lock; `before` is called before anything is sent.
 struct wire_calls {
   void (*terminate)(int port);
+  bool (*waits)(int port);
   void (*before)(void);
 };
 

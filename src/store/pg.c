@@ -100,7 +100,7 @@ bool pg_connect(struct pg *p, const char *url, char *error, size_t size) {
   const char *encoding = PQparameterStatus(p->c, "server_encoding");
   if (!encoding || strcmp(encoding, "UTF8") != 0)
     return refuse(p, error, size, "the database's encoding must be UTF8: CREATE DATABASE … ENCODING 'UTF8'");
-  if (!pg_exec(p, session))
+  if (!pg_exec_soon(p, session))
     return refuse(p, error, size, pg_error_text(p));
   return true;
 }
@@ -167,6 +167,18 @@ static PGresult *next_result(struct pg *p, bool *lost) {
   if (*lost)
     note_state(p, r);
   return r;
+}
+
+bool pg_exec_soon(struct pg *p, const char *text) {
+  bool ok = PQsendQuery(p->c, text), lost = false;
+  if (!ok)
+    note_state(p, NULL);
+  for (PGresult *r = NULL; ok && !lost && (r = next_result(p, &lost)) != NULL; PQclear(r)) {
+    ok = PQresultStatus(r) != PGRES_FATAL_ERROR;
+    if (!ok)
+      note_state(p, r);
+  }
+  return ok && !lost;
 }
 
 static bool is(const struct pg *p, const char *state) {
@@ -425,6 +437,7 @@ enum pg_fate pg_run(struct pg *p, struct job **jobs, size_t n, int ahead) {
   size_t head = 0, tail = 0;
   enum pg_fate fate = PG_FINE;
   BUG_IF(n > (size_t)GROUPS_MAX * GROUP, "too many jobs at once");
+  p->ahead_refused = false;
   for (size_t i = 0; i < n; i++)
     job_begin(jobs[i]);
   for (size_t first = 0; first < n && fate == PG_FINE; first += GROUP) {
@@ -437,6 +450,7 @@ enum pg_fate pg_run(struct pg *p, struct job **jobs, size_t n, int ahead) {
   }
   for (; ahead && fate != PG_LOST; ahead--) {
     enum pg_fate before = pg_finish(p, NULL);
+    p->ahead_refused |= before != PG_FINE;
     fate = before == PG_FINE ? fate : before;
   }
   while (head != tail && fate != PG_LOST) {

@@ -15,8 +15,9 @@ struct pg {
   PGconn *c;     // NULL: not connected
   char state[6]; // SQLSTATE of what went wrong last
   char error[256];
-  bool doubtful;  // the server has warned that a COMMIT may not be on its standby
-  bool committed; // see pg_has_committed()
+  bool doubtful;      // the server has warned that a COMMIT may not be on its standby
+  bool committed;     // see pg_has_committed()
+  bool ahead_refused; // by the last pg_run(): what had been sent before
 };
 
 enum pg_fate {
@@ -36,8 +37,10 @@ void pg_close(struct pg *p);
 bool pg_alive(const struct pg *p);
 bool pg_look(struct pg *p); // hears what the server has said meanwhile, good-bye say; false: lost
 
-// One or more statements without parameters, outside of pipelines. false: pg_error_text() says why.
+// One or more statements without parameters, outside of pipelines. false: pg_error_text() says why. The first
+// waits as long as they take.
 bool pg_exec(struct pg *p, const char *text);
+bool pg_exec_soon(struct pg *p, const char *text);
 // First column of the first row as a number; `otherwise` where there is none.
 int64_t pg_number(struct pg *p, const char *text, int64_t otherwise);
 const char *pg_error_text(const struct pg *p); // of what went wrong last; one line

@@ -26,6 +26,8 @@ enum {
 #define CLOCK "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
 
 static const char begin_text[] = "BEGIN";
+static const char hurry_text[] = "SET LOCAL lock_timeout = '200ms'";
+static const char patience_text[] = "SET LOCAL lock_timeout = '5s'";
 static const char mark_text[] =
     "INSERT INTO writers (id, batch, seen_us) VALUES ($1, $2, " CLOCK ")"
     " ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, seen_us = excluded.seen_us";
@@ -46,6 +48,7 @@ struct pg_backend {
   struct line writer;
   int64_t writer_id, batch;
   _Atomic bool reachable;
+  _Atomic bool held; // by a COMMIT of ours that has not ended, for want of its standby: nothing can be stored
 
   pthread_mutex_t lock; // guards what follows
   pthread_cond_t work, idle;
@@ -88,7 +91,8 @@ static bool line_ready(struct pg_backend *s, struct line *l) {
 }
 
 static bool reachable(const struct backend *b) {
-  return atomic_load(&((const struct pg_backend *)b)->reachable);
+  const struct pg_backend *s = (const struct pg_backend *)b;
+  return atomic_load(&s->reachable) && !atomic_load(&s->held);
 }
 
 // ---- writing ---------------------------------------------------------------------------------------------
@@ -107,13 +111,20 @@ static bool any_failed(struct job **jobs, size_t n) {
   return false;
 }
 
+static bool send_beginning(struct pg_backend *s) {
+  struct pg *p = &s->writer.pg;
+  const int64_t mark[] = {s->writer_id, ++s->batch};
+  bool held = atomic_load(&s->held);
+  return pg_send(p, begin_text, 0, NULL) && (!held || pg_send(p, hurry_text, 0, NULL)) &&
+         pg_send(p, mark_text, 2, mark) && (!held || pg_send(p, patience_text, 0, NULL)) && pg_sync(p);
+}
+
 // Before the COMMIT: nothing of a transaction that is lost remains.
 static enum pg_fate run_open(struct pg_backend *s, struct job **jobs, size_t n) {
   struct pg *p = &s->writer.pg;
-  const int64_t mark[] = {s->writer_id, ++s->batch};
   for (size_t i = 0; i < n; i++)
     job_begin(jobs[i]); // also those that are not reached have not failed
-  if (!pg_send(p, begin_text, 0, NULL) || !pg_send(p, mark_text, 2, mark) || !pg_sync(p))
+  if (!send_beginning(s))
     return PG_LOST;
   return pg_run(p, jobs, n, 1);
 }
@@ -131,13 +142,18 @@ static enum outcome look_up(struct pg_backend *s) {
   do {
     int64_t found = -1;
     const int64_t id[] = {s->writer_id};
-    if (line_ready(s, &s->writer) && pg_send(p, look_up_text, 1, id) && pg_sync(p) &&
-        pg_finish(p, &found) == PG_FINE && found >= 0)
+    enum pg_fate fate = line_ready(s, &s->writer) && pg_send(p, look_up_text, 1, id) && pg_sync(p)
+                            ? pg_finish(p, &found)
+                            : PG_LOST;
+    if (fate == PG_FINE && found >= 0)
       return found == s->batch ? COMMITTED : COLLISION;
-    if (!pg_alive(p))
+    if (fate == PG_LOST) { // an answer that came late would be taken for the next one's
+      lose(s, &s->writer, pg_error_text(p));
       nanosleep(&(struct timespec){.tv_nsec = RETRY_MS * 1000000L}, NULL);
+    }
   } while (world_mono(&world_real) < until_us);
   LOG(ERROR, "it is not known whether a batch was stored", LOG_I("batch", s->batch));
+  atomic_store(&s->held, true); // as far as we know
   return OUT_OF_REACH;
 }
 
@@ -150,12 +166,25 @@ static enum outcome commit(struct pg_backend *s) {
   return look_up(s);
 }
 
+// Whoever waits for our row waits for our own COMMIT: nobody shall, as long as that lasts.
+static bool note_held(struct pg_backend *s, enum pg_fate fate) {
+  bool held = fate == PG_COLLISION && s->writer.pg.ahead_refused;
+  if (fate == PG_LOST || atomic_exchange(&s->held, held) == held)
+    return held;
+  if (held)
+    LOG(ERROR, "nothing can be stored: a COMMIT has not ended, perhaps for want of its standby");
+  else
+    LOG(INFO, "the COMMIT that was waited for has ended");
+  return held;
+}
+
 static enum outcome together(struct backend *b, struct job **jobs, size_t n) {
   struct pg_backend *s = self_of(b);
   struct pg *p = &s->writer.pg;
   if (!line_ready(s, &s->writer))
     return OUT_OF_REACH;
   enum pg_fate fate = run_open(s, jobs, n);
+  bool held = note_held(s, fate);
   if (fate == PG_FINE && any_wrote(jobs, n) && !any_failed(jobs, n))
     return commit(s);
   bool read_only = fate == PG_FINE && !any_wrote(jobs, n);
@@ -163,7 +192,7 @@ static enum outcome together(struct backend *b, struct job **jobs, size_t n) {
     lose(s, &s->writer, pg_error_text(p));
     return COLLISION; // nothing was committed: the same again, on a new connection
   }
-  return read_only ? COMMITTED : fate == PG_COLLISION ? COLLISION : REFUSED;
+  return held ? OUT_OF_REACH : read_only ? COMMITTED : fate == PG_COLLISION ? COLLISION : REFUSED;
 }
 
 // Notices a database that is gone, or there again, also while nobody asks for anything.
@@ -171,8 +200,8 @@ static void rest(struct backend *b, bool idle) {
   struct pg_backend *s = self_of(b);
   if (idle && s->writer.pg.c && !pg_look(&s->writer.pg))
     lose(s, &s->writer, pg_error_text(&s->writer.pg));
-  if (idle)
-    (void)line_ready(s, &s->writer);
+  if (idle && line_ready(s, &s->writer) && atomic_load(&s->held))
+    (void)together(b, NULL, 0); // a look whether it still is
 }
 
 // ---- reading ---------------------------------------------------------------------------------------------

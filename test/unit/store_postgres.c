@@ -271,6 +271,49 @@ static void silence_ends(void **state) {
   assert_int_equal(w[1].job.result, ERR_NONE);
 }
 
+// The look whether a COMMIT has happened is answered too late: nobody may take its answer for another's.
+static void a_look_that_is_answered_late(void **state) {
+  struct fixture *f = *state;
+  struct work before = work(f, 1, PLAIN), lost = work(f, 2, PLAIN),
+              after[] = {work(f, 3, PLAIN), work(f, 4, PLAIN)};
+  run(f, &before, 1);
+  postgres_order(f->admin, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
+                           " 'BEGIN PERFORM pg_sleep(11); RETURN NEW; END'");
+  postgres_order(f->admin, "CREATE TRIGGER slow BEFORE UPDATE ON writers FOR EACH ROW"
+                           " WHEN (NEW.batch = OLD.batch) EXECUTE FUNCTION slow()");
+  f->proxy.harm = PROXY_KEEP_ANSWER;
+  run(f, &lost, 1);
+  assert_int_equal(lost.job.result, ERR_UNAVAILABLE);
+  sleep(2);
+  postgres_order(f->admin, "DROP TRIGGER slow ON writers");
+  run(f, after, 2);
+  assert_int_equal(after[0].job.result, ERR_NONE);
+  assert_int_equal(after[1].job.result, ERR_NONE);
+}
+
+// A COMMIT that waits for its standby holds the writer's row: what comes after it is refused, soon.
+static void refused_soon_while_a_commit_hangs(void **state) {
+  struct fixture *f = *state;
+  struct work w[] = {work(f, 1, PLAIN), work(f, 2, PLAIN), work(f, 3, PLAIN),
+                     work(f, 4, PLAIN), work(f, 5, PLAIN), work(f, 6, PLAIN)};
+  run(f, w, 1);
+  postgres_order(f->admin, "BEGIN");
+  postgres_order(f->admin, "SELECT 1 FROM writers FOR UPDATE");
+  int64_t start = now_ms();
+  run(f, w + 1, 3);
+  assert_true(now_ms() - start < PG_SILENCE_MS);
+  start = now_ms();
+  run(f, w + 4, 1);
+  assert_true(now_ms() - start < 1000);
+  for (int i = 1; i < 5; i++)
+    assert_int_equal(w[i].job.result, ERR_UNAVAILABLE);
+  assert_false(store_reachable(f->store));
+  postgres_order(f->admin, "ROLLBACK");
+  run(f, w + 5, 1);
+  assert_int_equal(w[5].job.result, ERR_NONE);
+  assert_true(store_reachable(f->store));
+}
+
 // ---- a storm ---------------------------------------------------------------------------------------------
 
 enum { CALLERS = 4, CALLS_MAX = 4000, STORM_MS = 3000 };
@@ -501,6 +544,8 @@ int main(void) {
       TEST(the_end_comes_late),
       TEST(refused_soon_and_back_by_itself),
       TEST(silence_ends),
+      TEST(a_look_that_is_answered_late),
+      TEST(refused_soon_while_a_commit_hangs),
       TEST(whatever_is_killed_the_books_agree),
       TEST(a_deadlock_is_tried_again),
       TEST(many_begin_with_an_empty_database),

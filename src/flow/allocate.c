@@ -10,7 +10,7 @@ enum {
   COUNTED_MAX = 20000 // reservations counted when an amount is asked for the first time
 };
 
-enum stage { START, SOURCE, INDEX, DERIVED, POOL, COUNTED, CLAIMED, LOOKED };
+enum stage { START, SOURCE, INDEX, DERIVED, POOL, POOL_OF_OTHER, COUNTED, CLAIMED, LOOKED };
 
 static enum err ask_source(struct allocation *al, struct job *j) {
   al->stage = SOURCE;
@@ -59,7 +59,13 @@ static enum err derived(struct allocation *al, struct job *j) {
 
 // ---- from a list -----------------------------------------------------------------------------------------
 
+// While another job of this batch reads a list there is a round to wait: for whether there is one at all.
 static enum err read_pool(struct allocation *al, struct job *j) {
+  if (!pools_read_start(al->env->pools, j)) {
+    al->stage = POOL_OF_OTHER;
+    JOB_OP(j, Q_ADDRESS_ANY_POOL, v_int(al->project->id));
+    return ERR_NONE;
+  }
   al->stage = POOL;
   JOB_OP(j, Q_ADDRESS_POOL, v_int(al->project->id), v_int(POOL_ADDRESSES_MAX));
   return ERR_NONE;
@@ -159,11 +165,17 @@ static enum err begin(struct allocation *al, struct job *j) {
 
 static enum err pool_read(struct allocation *al, struct job *j) {
   struct pools *pools = al->env->pools;
-  if (job_rows(j, 0)->n == 0) // not remembered: the next one must hear the same
-    return ERR_NO_ADDRESSES;
-  if (!pools_known(pools, al->project->id)) // another job of this round may have been faster
+  bool any = job_rows(j, 0)->n > 0;
+  if (any && !pools_known(pools, al->project->id))
     pools_load(pools, al->project->id, job_rows(j, 0));
-  return begin(al, j);
+  pools_read_end(pools, j);
+  return any ? begin(al, j) : ERR_NO_ADDRESSES; // not remembered: the next one must hear the same
+}
+
+static enum err pool_of_other(struct allocation *al, struct job *j) {
+  if (job_rows(j, 0)->n == 0)
+    return ERR_NO_ADDRESSES;
+  return pools_known(al->env->pools, al->project->id) ? begin(al, j) : read_pool(al, j);
 }
 
 static enum err counted(struct allocation *al, struct job *j) {
@@ -202,6 +214,8 @@ enum err allocation_step(struct allocation *al, struct job *j) {
     return derived(al, j);
   case POOL:
     return pool_read(al, j);
+  case POOL_OF_OTHER:
+    return pool_of_other(al, j);
   case COUNTED:
     return counted(al, j);
   case CLAIMED:

@@ -105,7 +105,8 @@ static enum err start_new(struct flow_create *f, bool takes_over) {
   f->takes_over = takes_over;
   if (!takes_over && !f->is_test) {
     f->allocation = ARENA_NEW(f->job.arena, struct allocation);
-    *f->allocation = (struct allocation){.env = f->env, .project = f->project, .amount = f->request.amount};
+    *f->allocation = (struct allocation){
+        .env = f->env, .project = f->project, .amount = f->request.amount, .looked = f->looked};
     f->stage = ALLOCATE;
     return allocate(f);
   }
@@ -239,8 +240,11 @@ static struct str test_address(struct flow_create *f) {
 // What the hints have seen taken may be free again.
 static void create_undone(struct job *j) {
   struct flow_create *f = (struct flow_create *)j;
-  if (f->allocation)
-    pools_forget(f->env->pools, f->project->id);
+  if (!f->allocation)
+    return;
+  pools_read_end(f->env->pools, j);
+  pools_forget(f->env->pools, f->project->id);
+  f->looked = f->allocation->looked;
 }
 
 enum err flow_create_start(struct env *env, struct arena *a, struct flow_create *f) {

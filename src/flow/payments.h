@@ -57,6 +57,7 @@ struct flow_create {
   bool takes_over;
   int stage;
   struct allocation *allocation;
+  int looked; // candidates, by all its runs
 };
 // Beyond the errors of the job's step: ERR_BUSY, ERR_STOPPING, and `done` is not called then.
 enum err flow_create_start(struct env *env, struct arena *a, struct flow_create *f) MUST_CHECK;

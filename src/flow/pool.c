@@ -13,7 +13,8 @@ enum {
   ADDRESS_TEXT_MAX = 40, // 34 and a NUL
   FEW_RESERVED = 2048,   // so many are walked through again after a start
   XPUBS_MAX = 64,
-  HINT_TICKS = 30, // so old a hint begins anew: other nodes release pairs too
+  LIST_BYTES_MAX = 4 << 20, // of POOL_ADDRESSES_MAX rows
+  HINT_TICKS = 30,          // so old a hint begins anew: other nodes release pairs too
 };
 
 // A released pair that a hint can offer again: smallest slot first, among equals the one released first.
@@ -48,8 +49,10 @@ struct pool {
 struct pools {
   struct pool *list;
   int n;
-  _Atomic uint64_t ticks, changes; // from any thread
-  uint64_t followed;               // of the changes
+  _Atomic uint64_t ticks, changes;  // from any thread
+  uint64_t followed;                // of the changes
+  struct job *reading;              // a list; NULL: nobody
+  struct arena *readers_own, arena; // of its rows
   struct {
     int64_t row;
     struct xpub key;
@@ -59,6 +62,7 @@ struct pools {
 struct pools *pools_new(void) {
   struct pools *p = calloc(1, sizeof *p);
   BUG_IF(!p, "out of memory");
+  arena_init(&p->arena, LIST_BYTES_MAX);
   return p;
 }
 
@@ -79,6 +83,7 @@ void pools_free(struct pools *p) {
   for (int i = 0; i < p->n; i++)
     pool_clear(&p->list[i]);
   free(p->list);
+  arena_free(&p->arena);
   free(p);
 }
 
@@ -111,6 +116,23 @@ void pools_changed(struct pools *p) {
 
 void pools_tick(struct pools *p) {
   atomic_fetch_add(&p->ticks, 1);
+}
+
+bool pools_read_start(struct pools *p, struct job *j) {
+  if (p->reading)
+    return false;
+  p->reading = j;
+  p->readers_own = j->arena;
+  j->arena = &p->arena;
+  return true;
+}
+
+void pools_read_end(struct pools *p, struct job *j) {
+  if (p->reading != j)
+    return;
+  j->arena = p->readers_own;
+  arena_free(&p->arena);
+  p->reading = NULL;
 }
 
 static void *grown(void *array, size_t n, size_t size) {

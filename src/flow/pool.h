@@ -27,6 +27,12 @@ bool pools_known(struct pools *p, int64_t project_id);
 void pools_load(struct pools *p, int64_t project_id, const struct rows *addresses);
 void pools_forget(struct pools *p, int64_t project_id); // the list has changed
 
+// A list is long: one job at a time reads one, into memory that is none of its own: j->arena is another until
+// the end, which must follow. false: another job does. pools_read_end() of a job that does not read does
+// nothing.
+bool pools_read_start(struct pools *p, struct job *j);
+void pools_read_end(struct pools *p, struct job *j);
+
 // Told from any thread where several nodes share the database: something was changed by another one, so all
 // lists are to be read anew; a second has passed, so pairs may be free again that another one released.
 void pools_changed(struct pools *p);

@@ -172,7 +172,8 @@ static bool open_connection(struct notify *n) {
   char error[512] = "";
   // A message that a crash of the server loses is not needed afterwards: no commit here waits for the disk.
   if (pg_connect(&n->pg, n->url, error, sizeof error) &&
-      pg_exec_soon(&n->pg, "SET synchronous_commit = off; LISTEN " CHANNEL) && PQsetnonblocking(n->pg.c, 1) == 0) {
+      pg_exec_soon(&n->pg, "SET synchronous_commit = off; LISTEN " CHANNEL) &&
+      PQsetnonblocking(n->pg.c, 1) == 0) {
     if (n->logged)
       LOG(INFO, "messages between the nodes arrive again");
     n->logged = false;

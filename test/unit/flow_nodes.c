@@ -3,6 +3,7 @@
 // database, so there the same tests run with two callers of one node.
 #include "../support/gateway.h"
 
+#include "base/log.h"
 #include "flow/configuration.h"
 #include "flow/lease.h"
 
@@ -338,6 +339,79 @@ static void stale_hints_give_nothing_removed(void **state) {
   assert_true(store_writer_start(nodes[1].env->store));
 }
 
+// ---- a long list, and a database that fails
+// -----------------------------------------------------------------
+
+struct fill {
+  struct job job;
+  int64_t project_id;
+  int n;
+};
+
+static enum err fill_step(struct job *j) {
+  struct fill *f = (struct fill *)j;
+  if (j->round == 0)
+    f->n = 0;
+  for (int i = 0; i < JOB_OPS_MAX && f->n < POOL_ADDRESSES_MAX; i++)
+    JOB_OP(j, Q_ADDRESS_ADD, v_int(f->project_id), v_text(str_printf(j->arena, "T%033d", f->n++)), v_null(),
+           v_null());
+  return ERR_NONE;
+}
+
+struct saboteur {
+  struct job job;
+  PGconn *admin;
+  int rounds; // before it ends all sessions
+  int kills;
+};
+
+static enum err sabotage_step(struct job *j) {
+  struct saboteur *s = (struct saboteur *)j;
+  if (j->round == s->rounds && s->kills-- > 0)
+    postgres_order(s->admin, "SELECT count(pg_terminate_backend(pid, 1000)) FROM pg_stat_activity"
+                             " WHERE datname = current_database() AND application_name = 'cryptopay'");
+  if (j->round <= s->rounds)
+    JOB_OP(j, Q_META_GET, v_text(STR("changes")));
+  return ERR_NONE;
+}
+
+// However often it begins again, a request needs no more memory than it may have; of many only one reads the
+// list.
+static void a_long_list_is_read_again_and_again(void **state) {
+  enum { CREATES = 100 };
+  struct gateway *g = *state;
+  log_set_level(LOG_ERROR + 1);
+  struct fill fill = {.job = {.step = fill_step, .arena = &g->arena}, .project_id = g->project.id};
+  struct saboteur s = {.job = {.step = sabotage_step, .arena = &g->arena},
+                       .admin = postgres_connect(g->database.name),
+                       .rounds = 5,
+                       .kills = 3};
+  struct node *n = &nodes[0];
+  assert_int_equal(store_call(g->env.store, &fill.job), ERR_NONE);
+  struct env alone = g->env; // without a writer's thread: all in one batch
+  alone.store = database_open(&g->database, &g->world, 0);
+  alone.pools = pools_new();
+  for (int i = 0; i < CREATES; i++) {
+    struct flow_create *f = &n->flow[i];
+    arena_init(&n->arena[i], 4 << 20);
+    *f = (struct flow_create){.project = &g->project};
+    f->request = (struct create_request){.order_id = str_printf(&n->arena[i], "%d", i), .amount = USDT(5)};
+    assert_int_equal(flow_create_start(&alone, &n->arena[i], f), ERR_NONE);
+  }
+  assert_int_equal(store_submit(alone.store, &s.job), ERR_NONE);
+  assert_int_equal(store_run_queued(alone.store, CREATES + 1), CREATES + 1);
+  size_t most = 0;
+  for (int i = 0; i < CREATES; i++) {
+    assert_int_equal(n->flow[i].job.result, ERR_NONE);
+    most = n->arena[i].used > most ? n->arena[i].used : most;
+  }
+  assert_true(most < 256 * 1024);
+  assert_true(s.kills < 0);
+  PQfinish(s.admin);
+  store_close(alone.store);
+  pools_free(alone.pools);
+}
+
 // ---- one payment, two hands ------------------------------------------------------------------------------
 
 struct hand {
@@ -516,6 +590,7 @@ int main(void) {
       NODE_TEST(a_release_waits_for_those_who_claim),
       NODE_TEST(a_pair_under_way_is_passed_by),
       NODE_TEST(stale_hints_give_nothing_removed),
+      NODE_TEST(a_long_list_is_read_again_and_again),
       NODE_TEST(a_lease_has_one_holder),
   };
   int failed = cmocka_run_group_tests(both, NULL, NULL);

@@ -83,8 +83,15 @@ FUZZ := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 .PHONY: unit
 unit: $(UNIT) $(FUZZ:%=$(B)/replay/%) ## unit tests, on both engines, and all that fuzzing has found so far
 	@set -e; for t in $(filter-out $(ON_POSTGRES),$(UNIT)); do echo "== $$t"; $(RUNNER) $$t; done
-	@test/postgres run sh -ec 'for t in $(sort $(ON_BOTH) $(ON_POSTGRES)); do echo "== $$t on PostgreSQL"; $(RUNNER) $$t; done'
+	@test/postgres run $(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) -O unit-postgres
 	@set -e; for t in $(FUZZ); do echo "== replay $$t"; $(RUNNER) $(B)/replay/$$t test/fuzz/corpus/$$t/* 2>$(B)/replay/$$t.log || { tail -n 30 $(B)/replay/$$t.log; exit 1; }; done
+
+# Two at a time: they mostly wait for the server, which `make unit` has for them.
+ON_POSTGRES_ALL := $(patsubst %,%.on-postgres,$(ON_POSTGRES) $(filter-out $(ON_POSTGRES),$(ON_BOTH)))
+.PHONY: unit-postgres $(ON_POSTGRES_ALL)
+unit-postgres: $(ON_POSTGRES_ALL)
+$(ON_POSTGRES_ALL): %.on-postgres: %
+	@echo "== $< on PostgreSQL"; TEST_DATABASE=$(TEST_DATABASE) $(RUNNER) $<
 
 $(B)/test/core_%: test/unit/core_%.c $(B)/libcore.a
 	@mkdir -p $(@D)

@@ -112,13 +112,13 @@ static inline void proxy_do_harm(struct proxy *p, int i, const char *bytes, size
   if (harm == PROXY_KEEP_ANSWER)
     proxy_commit(p->lines[i].server, bytes, n);
   if (harm == PROXY_LATE_COMMIT || harm == PROXY_LATE_END) {
+    if (p->has_late)
+      pthread_join(p->late, NULL);
     p->late_harm = harm;
     p->late_server = p->lines[i].server;
     p->late_n = n;
     memcpy(p->late_bytes, bytes, n);
     p->lines[i].server = -1;
-    if (p->has_late)
-      pthread_join(p->late, NULL);
     p->has_late = pthread_create(&p->late, NULL, proxy_late, p) == 0;
   }
   proxy_cut(p, i);

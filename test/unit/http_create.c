@@ -50,24 +50,25 @@ static void clients_that_do_not_wait(void **state) {
           .listen = "127.0.0.1:0", .routes = routes, .threads = 1, .world = &world_real, .app = &app},
       error, sizeof error);
   assert_non_null(s);
-  int made = 0;
+  int least = 0, n;
   for (int i = 0; i < 400; i++) {
     int fd = send_create(s, &g->keys[0], i);
     bool waits = i % 2;
     if (waits)
       assert_true(job_comes(g, 5000));
     hang_up(fd, i % 4 >= 2);
-    made += job_comes(g, waits || i % 4 < 2 ? 5000 : 20); // a reset may take the request away unread
+    bool sure = waits || i % 4 < 2; // a reset may take the request away unread
+    assert_true(job_comes(g, sure ? 5000 : 20) || !sure);
     usleep(2000);
     key_cache_clear(g->env.keys); // each has read its own
+    least += sure;
     while (store_run_queued(g->env.store, 100)) {
     }
   }
   struct payment_filter all = {.status = -1, .limit = 1000};
   struct payment *list;
-  int n;
   assert_int_equal(admin_payment_list(&g->env, &g->arena, &all, &list, &n), ERR_NONE);
-  assert_int_equal(n, made);
+  assert_true(n >= least && n <= 400);
   int fd = send_create(s, &g->keys[0], 0); // and the order is answered when it is asked again
   assert_true(job_comes(g, 5000));
   while (store_run_queued(g->env.store, 100)) {

@@ -114,8 +114,10 @@ static bool compare_rows(struct move *m, const struct table *t, struct tally *y)
   if (!move_cursor_open(&c, m, t, NULL))
     return false;
   bool ok = stream_begin(&s, m, t);
-  if (ok)
-    ok = compare(&s, &c, y) & (stream_end(&s) || move_target_fail(m, t->name));
+  if (ok) {
+    bool equal = compare(&s, &c, y);
+    ok = (stream_end(&s) || move_target_fail(m, t->name)) && equal;
+  }
   move_cursor_close(&c);
   return ok;
 }

@@ -338,7 +338,7 @@ static bool send_op(struct pg *p, const struct op *op) {
       lengths[i] = sizeof raw[i];
     }
   }
-  return PQsendQueryPrepared(p->c, statement_name(name, op->query), op->n_params, values, lengths, formats,
+  return PQsendQueryPrepared(p->c, statement_name(name, (int)op->query), op->n_params, values, lengths, formats,
                              1);
 }
 

@@ -338,8 +338,8 @@ static bool send_op(struct pg *p, const struct op *op) {
       lengths[i] = sizeof raw[i];
     }
   }
-  return PQsendQueryPrepared(p->c, statement_name(name, (int)op->query), op->n_params, values, lengths, formats,
-                             1);
+  return PQsendQueryPrepared(p->c, statement_name(name, (int)op->query), op->n_params, values, lengths,
+                             formats, 1);
 }
 
 static struct val get_value(const PGresult *r, int row, int col, struct arena *a) {

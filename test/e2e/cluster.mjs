@@ -195,13 +195,17 @@ function readlinkOrNone(name) {
   }
 }
 
-// The kernel's list is read while it changes: an entry may be missed.
 function watchConnections() {
   receiver.server.on('connection', (socket) => {
-    let node;
-    for (let i = 0; i < 3 && !node; i++) node = ownerOf(socket.remotePort);
-    connections.set(socket.remotePort, { node, atMs: Date.now() });
+    connections.set(socket.remotePort, { node: ownerOf(socket.remotePort), atMs: Date.now() });
   });
+}
+
+// The kernel's list is read while it changes: an entry may have been missed.
+function senderOf(record) {
+  const connection = connections.get(record.port);
+  if (connection) connection.node ??= ownerOf(record.port);
+  return connection?.node;
 }
 
 let databaseAway = []; // { fromMs, toMs }: times in which outcomes could not be written down
@@ -219,16 +223,17 @@ const settledRows = async (url) =>
   new Map((await sqlLater(url, 'SELECT id, status, version, attempts, webhook_id FROM deliveries WHERE status <> 0')).map(([id, ...row]) => [id, row.join(' ')]));
 
 // Until the node waits for as many answers as it may at a time, and has taken more to send next. Once it has found the receiver
-// slow it sends one at a time: then it is left alone for a while.
+// slow it sends one at a time: then it is left alone for a while. At last one is enough.
 async function keepBusy(node) {
-  for (let i = 0; i < 5; i++) {
+  for (const wanted of [PER_HOST, PER_HOST, 2, 1]) {
     held = node;
-    const busy = await until(() => openAt(node) === PER_HOST, 'all are busy', HELD_MS / 2).catch(() => false);
+    const busy = await until(() => openAt(node) >= wanted, 'busy', HELD_MS / 2).catch(() => false);
     if (busy) return sleep(HELD_MS / 4);
+    say(`node ${node.name} waits for ${openAt(node)} answers, not for ${wanted}: once more`);
     held = undefined;
     await sleep(HELD_MS);
   }
-  throw new Error(`node ${node.name} never waits for ${PER_HOST} answers at a time, but for ${openAt(node)}`);
+  throw new Error(`node ${node.name} sends no webhooks`);
 }
 
 async function pauseOne(url) {
@@ -427,7 +432,7 @@ async function prepare(choose) {
     excused: (node, sentMs) => node.pauses.some((span) => span.toMs >= sentMs - 1000),
     answered,
     refuses: (chance) => chance.chance(0.01),
-    sender: (record) => connections.get(record.port)?.node,
+    sender: senderOf,
   });
   enter('the load begins');
   await makeShops(receiver.url);

@@ -43,7 +43,7 @@ struct webhook_worker {
 
   enum reading reading;
   _Atomic bool read_ended; // the step of reading that is under way
-  struct arena read_arena;
+  struct arena read_arena, take_arena;
   struct flow_due_hosts hosts;
   struct flow_take take;
   int64_t asked_mono_us; // before the leases were asked for: they end later than reckoned from here
@@ -101,6 +101,7 @@ static void choose_hosts(struct webhook_worker *w) {
 static void read_nothing(struct webhook_worker *w) {
   w->reading = READING_NOTHING;
   arena_reset(&w->read_arena);
+  arena_reset(&w->take_arena);
 }
 
 static void take_in(struct webhook_worker *w) {
@@ -130,7 +131,7 @@ static void read_rows(struct webhook_worker *w) {
                                .hosts_n = w->hosts.n,
                                .limit = 2 * AHEAD_MAX,
                                .lease_us = w->lease_us};
-  if (flow_take_start(w->o.env, &w->read_arena, &w->take))
+  if (flow_take_start(w->o.env, &w->take_arena, &w->take))
     take_in(w);
 }
 
@@ -457,6 +458,7 @@ struct webhook_worker *webhook_worker_new(const struct webhook_worker_options *o
   w->attempt_us = ((o->timeout_ms ? o->timeout_ms : POST_TIMEOUT_MS) + WEBHOOK_MARGIN_MS) * INT64_C(1000);
   w->signers = signers_new();
   arena_init(&w->read_arena, READ_ARENA_MAX);
+  arena_init(&w->take_arena, READ_ARENA_MAX);
   pthread_mutex_init(&w->lock, NULL);
   bell_listen_own(o->env->bell, hear, w); // who makes a change sends its webhook, others look now and then
   return w;
@@ -483,6 +485,7 @@ void webhook_worker_free(struct webhook_worker *w) {
   queue_free(&w->queue);
   signers_free(w->signers);
   arena_free(&w->read_arena);
+  arena_free(&w->take_arena);
   pthread_mutex_destroy(&w->lock);
   free(w);
 }

@@ -107,8 +107,17 @@ static enum err take_step(struct job *j) {
   return ERR_NONE;
 }
 
+// There may be many rows, and many tries while a database fails: each begins with all its memory.
+static void take_undone(struct job *j) {
+  struct flow_take *f = (struct flow_take *)j;
+  f->list = NULL;
+  f->n = f->cap = f->queued = 0;
+  arena_reset(j->arena);
+}
+
 bool flow_take_start(struct env *env, struct arena *a, struct flow_take *f) {
   f->job.step = take_step;
+  f->job.undone = take_undone;
   f->job.arena = a;
   f->shared = store_shared(env->store);
   f->now_us = world_now(env->world);

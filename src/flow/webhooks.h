@@ -56,7 +56,8 @@ struct flow_take {
   int64_t now_us;
   int asked, queued; // hosts: in all, in the last round
 };
-bool flow_take_start(struct env *env, struct arena *a, struct flow_take *f) MUST_CHECK; // as above
+// As above; the arena is this job's alone, `hosts` lie elsewhere.
+bool flow_take_start(struct env *env, struct arena *a, struct flow_take *f) MUST_CHECK;
 
 // Gives back what was taken and not sent: it is due at once. What another has taken over is left alone.
 enum err flow_release(struct env *env, struct arena *a, const struct delivery *list, int n,

@@ -148,6 +148,38 @@ static void each_host_gets_its_share(void **state) {
     assert_true(str_eqc(due->list[i].host, i < 2 ? "a.example.com:443" : "b.example.com:8443"));
 }
 
+static enum err fail_step(struct job *j) {
+  if (j->round)
+    return ERR_CHANGED;
+  JOB_OP(j, Q_MERCHANT_ADD, v_text(STR("b@example.com")), v_text(STR("x")), v_int(1));
+  return ERR_NONE;
+}
+
+// What the tries before have read is given up.
+static void a_take_that_begins_again_needs_no_more_memory(void **state) {
+  struct gateway *g = *state;
+  struct due_host host = {.host = STR("a.example.com:443"), .room = 9};
+  size_t used[2];
+  if (!store_shared(g->env.store))
+    return;
+  pay(g, "https://a.example.com/", 9);
+  for (int i = 0; i < 2; i++) {
+    struct job failing = {.step = fail_step, .arena = &g->arena};
+    struct arena own;
+    arena_init(&own, 1 << 20);
+    struct flow_take t = {.hosts = &host, .hosts_n = 1, .limit = 100, .lease_us = 1};
+    if (i)
+      assert_int_equal(store_submit(g->env.store, &failing), ERR_NONE);
+    assert_false(flow_take_start(&g->env, &own, &t));
+    assert_int_equal(store_run_queued(g->env.store, 100), 1 + i);
+    assert_int_equal(t.job.result, ERR_NONE);
+    assert_int_equal(t.n, 9);
+    used[i] = own.used;
+    arena_free(&own);
+  }
+  assert_int_equal(used[1], used[0]);
+}
+
 static void what_waits_follows_a_changed_webhook(void **state) {
   struct gateway *g = *state;
   pay(g, "https://wrong.example.com/", 1);
@@ -231,6 +263,7 @@ int main(void) {
       TEST(the_old_secret_signs_until_the_new_one_is_seen),
       TEST(the_overlap_ends_by_itself_or_at_once),
       TEST(each_host_gets_its_share),
+      TEST(a_take_that_begins_again_needs_no_more_memory),
       TEST(what_waits_follows_a_changed_webhook),
       TEST(a_range_is_replayed_once_each),
       TEST(a_late_outcome_changes_nothing),

@@ -170,7 +170,7 @@ if (POSTGRES)
     });
     after(async () => {
       await node?.close();
-      postgres('stop', server);
+      postgres('destroy', server);
     });
 
     test('a create is refused for now', async () => {

@@ -81,18 +81,13 @@ static bool refuse(struct pg *p, char *error, size_t size, const char *why) {
 }
 
 bool pg_connect(struct pg *p, const char *url, char *error, size_t size) {
-  // The URL stands last, so that what it says counts.
-  const char *const names[] = {"target_session_attrs",
-                               "connect_timeout",
-                               "tcp_user_timeout",
-                               "keepalives_idle",
-                               "keepalives_interval",
-                               "keepalives_count",
-                               "application_name",
-                               "client_encoding",
-                               "dbname",
-                               NULL};
-  const char *const values[] = {"read-write", "3", "10000", "5", "2", "3", "cryptopay", "UTF8", url, NULL};
+  // What the URL says counts, but for the encoding.
+  const char *const names[] = {"target_session_attrs", "connect_timeout",
+                               "tcp_user_timeout",     "keepalives_idle",
+                               "keepalives_interval",  "keepalives_count",
+                               "application_name",     "dbname",
+                               "client_encoding",      NULL};
+  const char *const values[] = {"read-write", "3", "10000", "5", "2", "3", "cryptopay", url, "UTF8", NULL};
   *p = (struct pg){.c = PQconnectdbParams(names, values, 1)};
   if (!pg_alive(p))
     return refuse(p, error, size, p->c ? PQerrorMessage(p->c) : "out of memory");

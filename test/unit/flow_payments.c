@@ -25,6 +25,29 @@ static void a_create_takes_three_statements(void **state) {
   assert_int_equal(metric_get(METRIC_STATEMENTS) - before, 3);
 }
 
+static struct flow_create *start_with_key(struct gateway *g, const char *order, const char *key) {
+  struct flow_create *f = ARENA_NEW(&g->arena, struct flow_create);
+  f->project = &g->project;
+  f->is_test = true;
+  f->request = (struct create_request){.order_id = str_of(order), .amount = {1000000}, .scale = 2};
+  f->idempotency_key = str_of(key);
+  memcpy(f->request_hash, order, strlen(order));
+  assert_int_equal(flow_create_start(&g->env, &g->arena, f), ERR_NONE);
+  return f;
+}
+
+// Both orders have their payment already, so that nothing but the key tells the two requests apart.
+static void one_key_serves_one_request(void **state) {
+  struct gateway *g = *state;
+  create(g, true, "A", 1000000);
+  create(g, true, "B", 1000000);
+  struct flow_create *a = start_with_key(g, "A", "key"), *b = start_with_key(g, "B", "key");
+  assert_int_equal(store_run_queued(g->env.store, 100), 2);
+  bool first = a->job.result == ERR_NONE;
+  assert_int_equal(first ? a->job.result : b->job.result, ERR_NONE);
+  assert_int_equal(first ? b->job.result : a->job.result, ERR_IDEMPOTENCY_REUSE);
+}
+
 static void one_batch_sees_its_own_writes(void **state) {
   struct gateway *g = *state;
   struct flow_create *f[50];
@@ -349,6 +372,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(the_same_order_is_answered_as_it_is),
       TEST(a_create_takes_three_statements),
+      TEST(one_key_serves_one_request),
       TEST(one_batch_sees_its_own_writes),
       TEST(an_expired_order_is_taken_over),
       TEST(another_amount_after_the_end_is_a_fresh_payment),

@@ -87,9 +87,12 @@ int cli_refused(const struct cli *c, const char *error, const char *code, const 
 static int show_refusal(const struct cli *c, const json_t *answer) {
   const char *error = json_string_value(json_object_get(answer, "error"));
   const char *code = json_string_value(json_object_get(answer, "code"));
+  bool unreachable = code && strcmp(code, err_code(ERR_UNAVAILABLE)) == 0;
+  if (unreachable && !c->json) // the text for requests speaks of a header
+    error = "the server cannot reach its database; it tries on by itself. Why: cryptopay doctor";
   int status =
       cli_refused(c, error ? error : "refused", code, json_string_value(json_object_get(answer, "param")));
-  return code && strcmp(code, err_code(ERR_UNAVAILABLE)) == 0 ? EXIT_UNREACHABLE : status;
+  return unreachable ? EXIT_UNREACHABLE : status;
 }
 
 static json_t *result_of(struct cli *c, struct str text, int *status) {

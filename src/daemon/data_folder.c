@@ -85,7 +85,8 @@ bool data_folder_note_database(struct data_folder *f, struct arena *a, struct st
 }
 
 static struct str in_use(const struct data_folder *f, struct arena *a) {
-  return str_printf(a, "%s is in use by a server or another command", f->path);
+  return str_printf(a, "%s is in use by a server or another command%s", f->path,
+                    f->url ? "; each node has a folder of its own: --data DIR" : "");
 }
 
 // Somebody is about to make the first database here.

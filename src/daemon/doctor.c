@@ -52,10 +52,12 @@ static bool check_key(struct doctor *d) {
   struct str error;
   bool good = secret_key_load(d->folder.key, false, &key, d->a, &error);
   sodium_memzero(&key, sizeof key);
-  doctor_found(
-      d, "secret key", good ? GOOD : BAD, good ? str_of(d->folder.key) : error,
-      good ? NULL
-           : str_printf(d->a, "chmod 600 %s, or copy the key there from where you keep it", d->folder.key).p);
+  struct str mend =
+      access(d->folder.key, F_OK)
+          ? str_printf(d->a, "copy the key to %s, or name it with --secret-key-file", d->folder.key)
+          : str_printf(d->a, "chmod 600 %s, or put the right key there", d->folder.key);
+  doctor_found(d, "secret key", good ? GOOD : BAD, good ? str_of(d->folder.key) : error,
+               good ? NULL : mend.p);
   return good;
 }
 

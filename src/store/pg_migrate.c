@@ -52,6 +52,12 @@ struct str pg_translate(struct arena *a, const char *text) {
   return buf_view(&out);
 }
 
+static const char *hint(const struct pg *p) { // 42501: insufficient_privilege
+  return strcmp(p->state, "42501") == 0
+             ? "; the role must own the database: ALTER DATABASE NAME OWNER TO ROLE"
+             : "";
+}
+
 static bool apply(struct pg *p, const struct embedded *files, int version, char *error, size_t size) {
   struct arena a;
   char meta[256];
@@ -59,7 +65,7 @@ static bool apply(struct pg *p, const struct embedded *files, int version, char 
   schema_note(meta, sizeof meta, version);
   bool ok = pg_exec(p, str_c(&a, pg_translate(&a, files[version - 1].data))) && pg_exec(p, meta);
   if (!ok)
-    snprintf(error, size, "migration %s failed: %s", files[version - 1].name, pg_error_text(p));
+    snprintf(error, size, "migration %s failed: %s%s", files[version - 1].name, pg_error_text(p), hint(p));
   arena_free(&a);
   return ok;
 }
@@ -70,7 +76,7 @@ static bool upgrade(struct pg *p, const struct embedded *files, char *error, siz
   if (!pg_exec(p, "BEGIN; SET LOCAL lock_timeout = '60s'; SELECT pg_advisory_xact_lock(279786729);"
                   " CREATE TABLE IF NOT EXISTS meta (name TEXT COLLATE \"C\" PRIMARY KEY,"
                   " value TEXT COLLATE \"C\" NOT NULL)")) {
-    snprintf(error, size, "cannot use the database: %s", pg_error_text(p));
+    snprintf(error, size, "cannot use the database: %s%s", pg_error_text(p), hint(p));
     return false;
   }
   const struct schema s = {(int)pg_number(p, SCHEMA_VERSION, 0), (int)pg_number(p, SCHEMA_OLDEST, 0),

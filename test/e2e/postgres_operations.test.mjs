@@ -137,6 +137,22 @@ describe('a folder and its database', () => {
     assert.match(refused.said, /is empty/);
     assert.equal(tables(empty), 0);
   });
+  test('a role that may not make tables is told what it needs', async () => {
+    const database = newDatabase();
+    sql(urlOf(base.replace('cryptopay@', 'postgres@'), 'postgres'), 'CREATE ROLE guest LOGIN');
+    const { code, said } = await refusal(newFolder(), database.replace('cryptopay@', 'guest@'));
+    assert.equal(code, 1);
+    assert.match(said, /permission denied.*the role must own the database: ALTER DATABASE NAME OWNER TO ROLE/);
+  });
+  test('a second node on the same folder is told to take its own', async () => {
+    const { dir, database } = await newGateway();
+    const node = await Server.start({ dir, database });
+    try {
+      assert.match((await refusal(dir, database)).said, /is in use by a server or another command; each node has a folder of its own: --data DIR/);
+    } finally {
+      await node.stop();
+    }
+  });
   test('a command does not make tables in a database that is named by mistake', async () => {
     const empty = newDatabase();
     const { code, stderr } = await cli(newFolder(), empty, ['project', 'list']);
@@ -350,6 +366,7 @@ describe('a database that is away', () => {
       }
       const command = await node.cli(['project', 'list']);
       assert.equal(command.code, 3, command.stderr);
+      assert.match(command.stderr, /cannot reach its database.*cryptopay doctor/);
 
       postgres('start', name);
       await until(async () => (await request(`${node.ops}/readyz`)).status === 200, '/readyz notices again', 20000);

@@ -9,7 +9,7 @@
 enum { URL_MAX = 300, NAME_MAX_BYTES = 64, RESET_MAX = 4096, CLEAN_EVERY = 40 };
 
 static char base[URL_MAX], url[URL_MAX + NAME_MAX_BYTES + 32], name[NAME_MAX_BYTES];
-static char reset[RESET_MAX];
+static char reset[RESET_MAX], clean[RESET_MAX];
 static int64_t clock_us, clock_told_us;
 static const struct oracle nobody;
 
@@ -72,13 +72,15 @@ static void setup(void) {
 // What empties the database again: deleting few rows is faster than TRUNCATE, which makes new files.
 static void save(void) {
   struct found *f;
-  char *p = reset;
+  char *p = reset, *q = clean + sprintf(clean, "VACUUM sim.clock");
   look_run("CREATE TABLE sim.meta AS SELECT * FROM meta");
   p += sprintf(p, "DELETE FROM meta; INSERT INTO meta SELECT * FROM sim.meta;");
   look_begin(&nobody);
   f = look_ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'meta'");
-  while (look_next(f))
+  while (look_next(f)) {
     p += sprintf(p, "DELETE FROM %s;", look_text(f, 0));
+    q += sprintf(q, ", %s", look_text(f, 0));
+  }
   f = look_ask("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'");
   while (look_next(f))
     p += sprintf(p, "ALTER SEQUENCE %s RESTART;", look_text(f, 0));
@@ -91,7 +93,7 @@ static void begin(uint64_t seed) {
   wire_begin();
   look_run(reset);
   if (++runs % CLEAN_EVERY == 0)
-    look_run("VACUUM");
+    look_run(clean);
 }
 
 static void on(int node) {

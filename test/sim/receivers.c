@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SECOND INT64_C(1000000)
+#define SECOND   INT64_C(1000000)
+#define LEASE_US (WEBHOOK_LEASE_MS * INT64_C(1000))
 
 static const char *const mood_names[] = {"up",       "down",        "500",      "slow",
                                          "redirect", "Retry-After", "flapping", "answer lost"};
@@ -188,14 +189,14 @@ static struct deed deed_of(struct sim *s, enum mood mood) {
 }
 
 // A delivery belongs to one node at a time: another one's attempt has ended, whether it knows that or not.
-// Only a replay takes it away from whoever sends it.
+// Only a replay takes it away from whoever has it, and may send it until its lease would have ended.
 static void check_alone(const struct node *n, const struct o_delivery *d) {
   int64_t now_us = n->sim->mono_us;
   for (int i = 0; i < n->sim->n_nodes; i++) {
     const struct courier *other = &n->sim->nodes[i].courier;
     for (int k = 0; k < other->n_running && i != n->number; k++)
       if (other->running[k].delivery == d && other->running[k].until_us > now_us && !d->maybe_replayed &&
-          d->replayed_us <= other->running[k].from_us)
+          (!d->replayed_us || other->running[k].from_us - d->replayed_us > LEASE_US))
         violation(n->sim->oracle, "the webhook %s is sent by the nodes %d and %d at once", d->id, n->number,
                   i);
   }
@@ -211,6 +212,7 @@ static void take(struct poster *poster, struct post *p) {
   } else {
     struct deed deed = deed_of(s, mood);
     d = find(s, p);
+    trace(s, "  node %d sends %s", all->node->number, d->id);
     check_alone(all->node, d);
     stats_count("webhook attempts", mood_names[mood]);
     if (deed.heard)

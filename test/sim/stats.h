@@ -14,6 +14,7 @@ struct stats *stats_keep(void);
 void stats_restore(const struct stats *kept);
 int64_t stats_get(const char *group, const char *name);
 void stats_print(FILE *out);
-void stats_save(FILE *out);   // one counter a line
-bool stats_load(FILE *in);    // adds what another process has counted
-int stats_missing(FILE *out); // of what must have been reached; prints it
+void stats_save(FILE *out); // one counter a line
+bool stats_load(FILE *in);  // adds what another process has counted
+int stats_missing(FILE *out,
+                  bool nodes); // nodes: of runs on PostgreSQL // of what must have been reached; prints it

@@ -40,6 +40,7 @@ static const char forget_text[] = "DELETE FROM writers WHERE id = $1 OR seen_us 
 struct line {
   struct pg pg;
   int64_t retry_us;
+  _Atomic bool lost;
 };
 
 struct pg_backend {
@@ -47,7 +48,6 @@ struct pg_backend {
   char *url;
   struct line writer;
   int64_t writer_id, batch;
-  _Atomic bool reachable;
   _Atomic bool held; // by a COMMIT of ours that has not ended, for want of its standby: nothing can be stored
 
   pthread_mutex_t lock; // guards what follows
@@ -66,9 +66,13 @@ static struct pg_backend *self_of(struct backend *b) {
 
 // ---- connections -----------------------------------------------------------------------------------------
 
+static const char *purpose(const struct pg_backend *s, const struct line *l) {
+  return l == &s->writer ? "write" : "read";
+}
+
 static void lose(struct pg_backend *s, struct line *l, const char *why) {
-  if (atomic_exchange(&s->reachable, false))
-    LOG(ERROR, "the database cannot be reached", LOG_C("error", why));
+  if (!atomic_exchange(&l->lost, true))
+    LOG(ERROR, "the database cannot be reached", LOG_C("to", purpose(s, l)), LOG_C("error", why));
   pg_close(&l->pg);
 }
 
@@ -84,15 +88,16 @@ static bool line_ready(struct pg_backend *s, struct line *l) {
   if (!ok) {
     lose(s, l, why);
     l->retry_us = world_mono(&world_real) + RETRY_MS * INT64_C(1000);
-  } else if (!atomic_exchange(&s->reachable, true)) {
-    LOG(INFO, "the database is reached again");
+  } else if (atomic_exchange(&l->lost, false)) {
+    LOG(INFO, "the database is reached again", LOG_C("to", purpose(s, l)));
   }
   return ok;
 }
 
+// Each connection comes back at its own time; the writer's does so also when nobody asks.
 static bool reachable(const struct backend *b) {
   const struct pg_backend *s = (const struct pg_backend *)b;
-  return atomic_load(&s->reachable) && !atomic_load(&s->held);
+  return !atomic_load(&s->writer.lost) && !atomic_load(&s->held);
 }
 
 // ---- writing ---------------------------------------------------------------------------------------------
@@ -392,7 +397,6 @@ struct backend *pg_backend(const struct store_options *o, char *error, size_t er
   s->url = strdup(o->database);
   s->writer_id = random_id();
   s->last = &s->first;
-  s->reachable = true;
   pthread_mutex_init(&s->lock, NULL);
   pthread_cond_init(&s->work, NULL);
   pthread_cond_init(&s->idle, NULL);

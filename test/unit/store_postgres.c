@@ -256,6 +256,26 @@ static void refused_soon_and_back_by_itself(void **state) {
   store_writer_stop(f->store);
 }
 
+// Each connection comes back at its own time: while only readings succeed the store is not said to be
+// reachable.
+static void reachable_is_what_can_be_written(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(look(f), ERR_NONE); // there is a connection for readings
+  for (int i = 1; i <= 5; i++) {
+    struct work lost = work(f, 2 * i, PLAIN), w = work(f, 2 * i + 1, PLAIN);
+    f->proxy.down = true;
+    while (store_call(f->store, &lost.job) == ERR_NONE)
+      lost.number += 100;
+    assert_false(store_reachable(f->store));
+    f->proxy.down = false;
+    usleep(50000); // the writer has just tried in vain, and rests
+    for (int k = 0; k < 300 && look(f) != ERR_NONE; k++)
+      usleep(10000);
+    if (store_reachable(f->store))
+      assert_int_equal(store_call(f->store, &w.job), ERR_NONE);
+  }
+}
+
 // A server that says nothing more is given up, and what it was asked is refused.
 static void silence_ends(void **state) {
   struct fixture *f = *state;
@@ -543,6 +563,7 @@ int main(void) {
       TEST(the_commit_comes_late),
       TEST(the_end_comes_late),
       TEST(refused_soon_and_back_by_itself),
+      TEST(reachable_is_what_can_be_written),
       TEST(silence_ends),
       TEST(a_look_that_is_answered_late),
       TEST(refused_soon_while_a_commit_hangs),

@@ -145,6 +145,14 @@ static int64_t location_id(const struct call *c) {
   return 0;
 }
 
+// Another node has changed the project's addresses since this one has looked.
+static bool has_old_list(const struct node *n, const struct o_project *p) {
+  for (int i = 0; i < n->sim->n_nodes; i++)
+    if (i != n->number && p->listed_seq[i] > n->seq)
+      return true;
+  return false;
+}
+
 // What the client hears.
 static struct heard hear(struct node *n, struct call *c) {
   struct heard h = {.op = c->op, .location_id = location_id(c)};
@@ -157,6 +165,7 @@ static struct heard hear(struct node *n, struct call *c) {
   bool refused = h.code[0] && strcmp(h.code, "unavailable") != 0 && strcmp(h.code, "busy") != 0 &&
                  strcmp(h.code, "internal") != 0;
   h.unknown = h.faulty && below->nodes > 1 && h.answer.status >= 500 && !refused;
+  h.op.old_list = has_old_list(n, &n->sim->oracle->projects[c->op.project]);
   trace(n->sim, "  %s order %s payment %d: %d %s", c->op.kind == DO_CREATE ? "create" : "action", c->op.order,
         c->op.payment, h.answer.status, h.code);
   return h;

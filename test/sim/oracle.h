@@ -217,6 +217,7 @@ const char *text_event(int event);
 // ---- the database (oracle_db.c) ----
 // After a start: which open operations happened; then everything stored must be as the model says.
 void oracle_check(struct oracle *o, bool settle_open);
+void oracle_check_payments(struct oracle *o); // only these
 // Has this operation happened? Asks the database at once.
 void oracle_settle(struct oracle *o, const struct intent *op);
 // After the liveness phase.

@@ -27,16 +27,23 @@ struct search {
   struct oracle *o, *before; // one state a level
   const struct heard *list;
   int n, level;
-  bool stored;
+  bool all_stored;
   int next[HEARD_MAX + 1]; // at each level: what is tried next
   bool placed[HEARD_MAX];
   int chosen[HEARD_MAX];
 };
 
+static void compare(const struct search *s) {
+  if (s->all_stored)
+    oracle_check(s->o, false);
+  else
+    oracle_check_payments(s->o);
+}
+
 static void tell_chosen(struct oracle *o, void *self) {
   const struct search *s = self;
   if (s->level == s->n)
-    oracle_check(o, false);
+    compare(s);
   else
     tell(o, &s->list[s->chosen[s->level]]);
 }
@@ -59,7 +66,7 @@ static bool choose(struct search *s) {
 
 static bool find(struct search *s) {
   for (int tries = 0; tries < TRIES_MAX; tries++) {
-    if (s->level == s->n && (!s->stored || oracle_try(s->o, tell_chosen, s)))
+    if (s->level == s->n && oracle_try(s->o, tell_chosen, s))
       return true;
     if (s->level == s->n || !choose(s)) {
       if (s->level == 0)
@@ -81,8 +88,7 @@ static bool find(struct search *s) {
 static void tell_all(struct oracle *o, void *self) {
   const struct search *s = self;
   order_as_given(o, s->list, s->n);
-  if (s->stored)
-    oracle_check(o, false);
+  compare(s);
 }
 
 static bool is_as_given(const struct search *s) {
@@ -96,9 +102,9 @@ static bool is_as_given(const struct search *s) {
   return ok;
 }
 
-void order_any(struct oracle *o, const struct heard *list, int n, bool stored) {
-  struct search s = {.o = o, .list = list, .n = n, .stored = stored};
-  if (n == 0 || (n == 1 && !stored)) {
+void order_any(struct oracle *o, const struct heard *list, int n, bool all_stored) {
+  struct search s = {.o = o, .list = list, .n = n, .all_stored = all_stored};
+  if (n == 0 || (n == 1 && !all_stored)) {
     order_as_given(o, list, n);
     return;
   }
@@ -111,8 +117,7 @@ void order_any(struct oracle *o, const struct heard *list, int n, bool stored) {
   if (!found) { // says what is wrong with the order in which they were asked for
     *o = s.before[0];
     order_as_given(o, list, n);
-    if (stored)
-      oracle_check(o, false);
+    compare(&s);
     violation(o, "no order of %d requests at once explains their answers", n);
   }
   free(s.before);

@@ -16,5 +16,5 @@ struct heard { // an answer, or that it does not say what happened
 
 // As they stand, or a violation.
 void order_as_given(struct oracle *o, const struct heard *list, int n);
-// In some order. `stored`: which must also explain what is stored.
-void order_any(struct oracle *o, const struct heard *list, int n, bool stored);
+// In some order, which must also explain what is stored: of payments at least.
+void order_any(struct oracle *o, const struct heard *list, int n, bool all_stored);

@@ -113,14 +113,6 @@ static void sign_draft(struct sim *s, struct draft *d, enum wrong wrong) {
   }
 }
 
-// Another node has changed the project's addresses since this one has looked.
-static bool has_old_list(const struct node *n, const struct o_project *p) {
-  for (int i = 0; i < n->sim->n_nodes; i++)
-    if (i != n->number && p->listed_seq[i] > n->seq)
-      return true;
-  return false;
-}
-
 static void send_create(struct node *n, struct draft *d, enum wrong wrong) {
   struct sim *s = n->sim;
   d->op.refusal = refusal_of(n, d, wrong);
@@ -129,7 +121,6 @@ static void send_create(struct node *n, struct draft *d, enum wrong wrong) {
   d->op.policy = v->policy;
   d->op.cap = v->cap;
   d->op.events = v->events;
-  d->op.old_list = has_old_list(n, &s->oracle->projects[d->op.project]);
   trace(s, "node %d: create project %d mode %d order %s %s key %s refusal %s", n->number, d->op.project,
         d->op.mode, d->op.order, d->body, d->op.idempotency, d->op.refusal ? d->op.refusal : "-");
   if (!call_create(n, &d->op, &d->sign, d->body))

@@ -16,5 +16,5 @@ int64_t stats_get(const char *group, const char *name);
 void stats_print(FILE *out);
 void stats_save(FILE *out); // one counter a line
 bool stats_load(FILE *in);  // adds what another process has counted
-int stats_missing(FILE *out,
-                  bool nodes); // nodes: of runs on PostgreSQL // of what must have been reached; prints it
+// Of what must have been reached; prints it. `nodes`: by runs on PostgreSQL.
+int stats_missing(FILE *out, bool nodes);

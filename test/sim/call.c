@@ -164,7 +164,9 @@ static struct heard hear(struct node *n, struct call *c) {
     h.answer.replayed |= strcmp(c->r.headers[i].name, "Idempotent-Replayed") == 0;
   bool refused = h.code[0] && strcmp(h.code, "unavailable") != 0 && strcmp(h.code, "busy") != 0 &&
                  strcmp(h.code, "internal") != 0;
-  h.unknown = h.faulty && below->nodes > 1 && h.answer.status >= 500 && !refused;
+  // A node whose COMMIT has not ended, for want of its answer, says so to those who come after, too.
+  bool away = strcmp(h.code, "unavailable") == 0;
+  h.unknown = (h.faulty || away) && below->nodes > 1 && h.answer.status >= 500 && !refused;
   h.op.old_list = has_old_list(n, &n->sim->oracle->projects[c->op.project]);
   trace(n->sim, "  %s order %s payment %d: %d %s", c->op.kind == DO_CREATE ? "create" : "action", c->op.order,
         c->op.payment, h.answer.status, h.code);

@@ -49,7 +49,7 @@ static void progress(void *self, const struct move_progress *p) {
     g->phase_us = now;
   }
   if (p->done == g->told_rows ||
-      (!first && !last && !last && now - g->told_us < (g->terminal ? TERMINAL_MS : LINES_MS) * INT64_C(1000)))
+      (!first && !last && now - g->told_us < (g->terminal ? TERMINAL_MS : LINES_MS) * INT64_C(1000)))
     return;
   g->told_us = now;
   g->told_rows = p->done;

@@ -22,7 +22,6 @@ struct backend_calls {
   bool (*start)(struct backend *b);
   void (*stop)(struct backend *b);
   bool (*read_start)(struct backend *b, struct job *j); // see store_read_start()
-  enum err (*read)(struct backend *b, struct job *j);
   bool (*reachable)(const struct backend *b);
   enum err (*backup)(struct backend *b, const char *path, char *error, size_t error_size);
   void (*close)(struct backend *b);

@@ -36,6 +36,10 @@ bool job_advance(struct job *j) {
   return !j->ended;
 }
 
+bool job_failed(const struct job *j) {
+  return j->result != ERR_NONE && j->wrote;
+}
+
 void job_landed(struct job *j) {
   memcpy(j->results, j->ops, sizeof *j->ops * (size_t)j->n_ops);
   j->round++;
@@ -79,23 +83,14 @@ static enum outcome attempt(struct backend *b, struct job **jobs, size_t n) {
   return o;
 }
 
-static bool has_failed(const struct job *j) {
-  return j->result != ERR_NONE && j->wrote;
-}
-
 static void run_alone(struct backend *b, struct job *j) {
   enum outcome o = attempt(b, &j, 1);
-  for (int i = 0; i < RERUNS_MAX && o == REFUSED && has_failed(j) && j->result == ERR_CHANGED; i++)
+  for (int i = 0; i < RERUNS_MAX && o == REFUSED && j->wrote && j->result == ERR_CHANGED; i++)
     o = attempt(b, &j, 1);
   if (o == COLLISION)
     j->result = ERR_BUSY;
   if (o == REFUSED && j->result == ERR_NONE)
     j->result = ERR_STORE;
-}
-
-static void run_each_alone(struct backend *b, struct job **jobs, size_t n) {
-  for (size_t i = 0; i < n; i++)
-    run_alone(b, jobs[i]);
 }
 
 // Those that have not failed stand first; order is kept among them. Gives their number.
@@ -104,7 +99,7 @@ static size_t set_failed_apart(struct job **jobs, size_t n) {
   size_t good = 0;
   for (size_t i = 0; i < n; i++) {
     struct job *j = jobs[i];
-    if (has_failed(j)) {
+    if (job_failed(j)) {
       j->next = failed;
       failed = j;
     } else {
@@ -116,21 +111,21 @@ static size_t set_failed_apart(struct job **jobs, size_t n) {
   return good;
 }
 
+static bool is_settled(enum outcome o) {
+  return o == COMMITTED || o == OUT_OF_REACH;
+}
+
 static void run_together(struct backend *b, struct job **jobs, size_t n) {
-  enum outcome o = n == 1 ? REFUSED : attempt(b, jobs, n);
-  if (o == COMMITTED || o == OUT_OF_REACH)
+  enum outcome o = n > 1 ? attempt(b, jobs, n) : REFUSED;
+  if (is_settled(o))
     return;
-  if (n > 1)
-    metric_add(METRIC_ROLLBACKS, 1);
-  size_t good = o == REFUSED && n > 1 ? set_failed_apart(jobs, n) : 0;
-  if (good > 0 && good < n) {
-    o = attempt(b, jobs, good);
-    if (o != COMMITTED && o != OUT_OF_REACH)
-      run_each_alone(b, jobs, good);
-  } else {
-    good = 0;
-  }
-  run_each_alone(b, jobs + good, n - good);
+  metric_add(METRIC_ROLLBACKS, n > 1);
+  size_t good = n > 1 && o == REFUSED ? set_failed_apart(jobs, n) : n;
+  // Where some have failed the others belong together once more; where nobody is to blame, each runs alone.
+  bool settled = good > 0 && good < n && is_settled(attempt(b, jobs, good));
+  size_t first = settled ? good : 0;
+  for (size_t i = first; i < n; i++)
+    run_alone(b, jobs[i]);
 }
 
 static int by_key(const void *a, const void *b) {

@@ -7,6 +7,7 @@
 void job_begin(struct job *j);
 bool job_advance(struct job *j); // false: it has ended, with j->result
 void job_landed(struct job *j);
+bool job_failed(const struct job *j); // after it wrote: what it wrote must not stay
 
 // Runs the jobs to their ends, together where possible, and sets each result; calls `committed` and `undone`,
 // but not `done`. What failed after it wrote is taken out and runs alone. The order of `jobs` may change.

@@ -1,7 +1,6 @@
 #include "store/check.h"
-#include "base/embedded.h"
+#include "store/migrate.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,13 +13,6 @@ static bool first(sqlite3 *db, const char *statement, char *out, size_t size) {
     snprintf(out, size, "%s", (const char *)sqlite3_column_text(st, 0));
   sqlite3_finalize(st);
   return got;
-}
-
-static int64_t newest_version(void) {
-  int64_t n = 0;
-  while (sql_files[n].name)
-    n++;
-  return n;
 }
 
 static bool look(sqlite3 *db, struct store_facts *facts, char *error, size_t size) {
@@ -41,7 +33,7 @@ static bool look(sqlite3 *db, struct store_facts *facts, char *error, size_t siz
 
 bool store_check(const char *path, struct store_facts *facts, char *error, size_t error_size) {
   sqlite3 *db = NULL;
-  *facts = (struct store_facts){.newest_version = newest_version()};
+  *facts = (struct store_facts){.newest_version = schema_newest(sql_files)};
   bool good = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK;
   if (good) {
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);

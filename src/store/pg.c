@@ -1,6 +1,7 @@
 #include "store/pg.h"
 #include "base/bug.h"
 #include "base/log.h"
+#include "base/world.h"
 #include "store/batch.h"
 
 #include <endian.h>
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 // Types of columns and parameters, from the server's catalogue (pg_type.oid).
 enum { TYPE_BYTEA = 17, TYPE_INT8 = 20, TYPE_INT4 = 23, TYPE_TEXT = 25 };
@@ -42,11 +42,17 @@ static void hear_notice(void *self, const PGresult *r) {
   }
 }
 
-static void one_line(char *out, size_t size, const char *text) {
+void pg_one_line(char *out, size_t size, const char *text) {
   size_t n = 0;
-  for (; *text && n + 1 < size; text++)
-    if (*text != '\n' || text[1])
-      out[n++] = *text == '\n' ? ' ' : *text;
+  bool space = false;
+  for (; *text && n + 2 < size; text++) {
+    bool blank = *text == '\n' || *text == '\t' || *text == ' ';
+    if (!blank && space && n)
+      out[n++] = ' ';
+    if (!blank)
+      out[n++] = *text;
+    space = blank;
+  }
   out[n] = 0;
 }
 
@@ -64,7 +70,7 @@ bool pg_alive(const struct pg *p) {
 }
 
 static void note_error(struct pg *p, const char *text) {
-  one_line(p->error, sizeof p->error, text);
+  pg_one_line(p->error, sizeof p->error, text);
 }
 
 bool pg_look(struct pg *p) {
@@ -75,20 +81,24 @@ bool pg_look(struct pg *p) {
 }
 
 static bool refuse(struct pg *p, char *error, size_t size, const char *why) {
-  one_line(error, size, why);
+  pg_one_line(error, size, why);
   pg_close(p);
   return false;
 }
 
-bool pg_connect(struct pg *p, const char *url, char *error, size_t size) {
+PGconn *pg_dial(const char *url, const char *attributes) {
   // What the URL says counts, but for the encoding.
   const char *const names[] = {"target_session_attrs", "connect_timeout",
                                "tcp_user_timeout",     "keepalives_idle",
                                "keepalives_interval",  "keepalives_count",
                                "application_name",     "dbname",
                                "client_encoding",      NULL};
-  const char *const values[] = {"read-write", "3", "10000", "5", "2", "3", "cryptopay", url, "UTF8", NULL};
-  *p = (struct pg){.c = PQconnectdbParams(names, values, 1)};
+  const char *const values[] = {attributes, "3", "10000", "5", "2", "3", "cryptopay", url, "UTF8", NULL};
+  return PQconnectdbParams(names, values, 1);
+}
+
+bool pg_connect(struct pg *p, const char *url, char *error, size_t size) {
+  *p = (struct pg){.c = pg_dial(url, "read-write")};
   if (!pg_alive(p))
     return refuse(p, error, size, p->c ? PQerrorMessage(p->c) : "out of memory");
   PQsetNoticeReceiver(p->c, hear_notice, p);
@@ -128,20 +138,14 @@ int64_t pg_number(struct pg *p, const char *text, int64_t otherwise) {
 
 // ---- waiting ---------------------------------------------------------------------------------------------
 
-static int64_t now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 // Waits until the connection has something for us (and takes what we have for it).
 static bool wait_for_server(struct pg *p) {
-  int64_t until = now_ms() + PG_SILENCE_MS;
+  int64_t until_us = world_mono(&world_real) + PG_SILENCE_MS * INT64_C(1000);
   int unsent;
   while ((unsent = PQflush(p->c)) >= 0 && PQisBusy(p->c)) {
     struct pollfd fd = {PQsocket(p->c), (short)(POLLIN | (unsent ? POLLOUT : 0)), 0};
-    int64_t left = until - now_ms();
-    int n = left > 0 ? poll(&fd, 1, (int)left) : 0;
+    int64_t left_us = until_us - world_mono(&world_real);
+    int n = left_us > 0 ? poll(&fd, 1, (int)(left_us / 1000) + 1) : 0;
     if (n == 0 || (n < 0 && errno != EINTR))
       return false; // silent for too long
     if (n > 0 && fd.revents & ~POLLOUT && !PQconsumeInput(p->c))
@@ -250,21 +254,30 @@ bool pg_prepare(struct pg *p, char *error, size_t size) {
   return refuse(p, error, size, p->error[0] ? p->error : PQerrorMessage(p->c));
 }
 
-bool pg_send(struct pg *p, const char *text, int n, const int64_t *params) {
-  enum { MOST = 8 };
-  BUG_IF(n > MOST, "too many parameters");
-  uint64_t raw[MOST];
-  const char *values[MOST];
-  int lengths[MOST], formats[MOST];
-  Oid types[MOST];
-  for (int i = 0; i < n; i++) {
-    raw[i] = htobe64((uint64_t)params[i]);
-    values[i] = (const char *)&raw[i];
-    lengths[i] = sizeof raw[i];
-    formats[i] = 1;
-    types[i] = TYPE_INT8;
+// Values as libpq wants them: numbers in the server's order of bytes, in binary like all the rest.
+struct packed {
+  uint64_t raw[OP_PARAMS_MAX];
+  const char *values[OP_PARAMS_MAX];
+  int lengths[OP_PARAMS_MAX], formats[OP_PARAMS_MAX];
+};
+
+static void pack(struct packed *out, int n, const struct val *v) {
+  for (int i = 0; i < n; i++, v++) {
+    bool number = v->type == VAL_INT;
+    out->raw[i] = htobe64((uint64_t)v->i);
+    out->values[i] = number ? (const char *)&out->raw[i] : v->type == VAL_NULL ? NULL : v->s.p;
+    out->lengths[i] = number ? (int)sizeof out->raw[i] : (int)v->s.n;
+    out->formats[i] = 1;
   }
-  return p->c && PQsendQueryParams(p->c, text, n, types, values, lengths, formats, 1);
+}
+
+bool pg_send(struct pg *p, const char *text, int n, const struct val *numbers) {
+  struct packed k;
+  Oid types[OP_PARAMS_MAX];
+  for (int i = 0; i < n; i++)
+    types[i] = TYPE_INT8;
+  pack(&k, n, numbers);
+  return p->c && PQsendQueryParams(p->c, text, n, types, k.values, k.lengths, k.formats, 1);
 }
 
 bool pg_sync(struct pg *p) {
@@ -318,23 +331,11 @@ enum pg_fate pg_finish(struct pg *p, int64_t *number) {
 // ---- jobs ------------------------------------------------------------------------------------------------
 
 static bool send_op(struct pg *p, const struct op *op) {
-  uint64_t raw[OP_PARAMS_MAX];
-  const char *values[OP_PARAMS_MAX];
-  int lengths[OP_PARAMS_MAX], formats[OP_PARAMS_MAX];
+  struct packed k;
   char name[16];
-  for (int i = 0; i < op->n_params; i++) {
-    const struct val *v = &op->params[i];
-    formats[i] = 1;
-    lengths[i] = (int)v->s.n;
-    values[i] = v->type == VAL_NULL ? NULL : v->s.p;
-    if (v->type == VAL_INT) {
-      raw[i] = htobe64((uint64_t)v->i);
-      values[i] = (const char *)&raw[i];
-      lengths[i] = sizeof raw[i];
-    }
-  }
-  return PQsendQueryPrepared(p->c, statement_name(name, (int)op->query), op->n_params, values, lengths,
-                             formats, 1);
+  pack(&k, op->n_params, op->params);
+  return PQsendQueryPrepared(p->c, statement_name(name, (int)op->query), op->n_params, k.values, k.lengths,
+                             k.formats, 1);
 }
 
 static struct val get_value(const PGresult *r, int row, int col, struct arena *a) {
@@ -460,8 +461,4 @@ enum pg_fate pg_run(struct pg *p, struct job **jobs, size_t n, int ahead) {
       ring[tail++ % GROUPS_MAX] = g;
   }
   return fate;
-}
-
-bool pg_has_committed(const struct pg *p) {
-  return p->committed;
 }

@@ -23,18 +23,16 @@ enum {
   WRITER_KEPT_DAYS = 7, // rows of writers that are gone
 };
 
-#define CLOCK "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
-
 static const char begin_text[] = "BEGIN";
 static const char hurry_text[] = "SET LOCAL lock_timeout = '200ms'";
 static const char patience_text[] = "SET LOCAL lock_timeout = '5s'";
 static const char mark_text[] =
-    "INSERT INTO writers (id, batch, seen_us) VALUES ($1, $2, " CLOCK ")"
+    "INSERT INTO writers (id, batch, seen_us) VALUES ($1, $2, " PG_CLOCK ")"
     " ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, seen_us = excluded.seen_us";
 static const char look_up_text[] =
-    "INSERT INTO writers (id, batch, seen_us) VALUES ($1, 0, " CLOCK ")"
+    "INSERT INTO writers (id, batch, seen_us) VALUES ($1, 0, " PG_CLOCK ")"
     " ON CONFLICT (id) DO UPDATE SET seen_us = excluded.seen_us RETURNING batch";
-static const char forget_text[] = "DELETE FROM writers WHERE id = $1 OR seen_us < " CLOCK " - $2";
+static const char forget_text[] = "DELETE FROM writers WHERE id = $1 OR seen_us < " PG_CLOCK " - $2";
 
 // A connection that is made again when it is lost, though not at every use.
 struct line {
@@ -111,27 +109,17 @@ static bool any_wrote(struct job **jobs, size_t n) {
 
 static bool any_failed(struct job **jobs, size_t n) {
   for (size_t i = 0; i < n; i++)
-    if (jobs[i]->wrote && jobs[i]->result != ERR_NONE)
+    if (job_failed(jobs[i]))
       return true;
   return false;
 }
 
 static bool send_beginning(struct pg_backend *s) {
   struct pg *p = &s->writer.pg;
-  const int64_t mark[] = {s->writer_id, ++s->batch};
+  const struct val mark[] = {v_int(s->writer_id), v_int(++s->batch)};
   bool held = atomic_load(&s->held);
   return pg_send(p, begin_text, 0, NULL) && (!held || pg_send(p, hurry_text, 0, NULL)) &&
          pg_send(p, mark_text, 2, mark) && (!held || pg_send(p, patience_text, 0, NULL)) && pg_sync(p);
-}
-
-// Before the COMMIT: nothing of a transaction that is lost remains.
-static enum pg_fate run_open(struct pg_backend *s, struct job **jobs, size_t n) {
-  struct pg *p = &s->writer.pg;
-  for (size_t i = 0; i < n; i++)
-    job_begin(jobs[i]); // also those that are not reached have not failed
-  if (!send_beginning(s))
-    return PG_LOST;
-  return pg_run(p, jobs, n, 1);
 }
 
 static enum pg_fate end(struct pg *p, const char *how) {
@@ -146,7 +134,7 @@ static enum outcome look_up(struct pg_backend *s) {
   int64_t until_us = world_mono(&world_real) + PG_SILENCE_MS * INT64_C(1000);
   do {
     int64_t found = -1;
-    const int64_t id[] = {s->writer_id};
+    const struct val id[] = {v_int(s->writer_id)};
     enum pg_fate fate = line_ready(s, &s->writer) && pg_send(p, look_up_text, 1, id) && pg_sync(p)
                             ? pg_finish(p, &found)
                             : PG_LOST;
@@ -166,7 +154,7 @@ static enum outcome commit(struct pg_backend *s) {
   struct pg *p = &s->writer.pg;
   enum pg_fate fate = end(p, "COMMIT");
   if (fate != PG_LOST && !p->doubtful)
-    return pg_has_committed(p) ? COMMITTED : fate == PG_COLLISION ? COLLISION : REFUSED;
+    return p->committed ? COMMITTED : fate == PG_COLLISION ? COLLISION : REFUSED;
   lose(s, &s->writer, p->doubtful ? "the standby does not answer" : pg_error_text(p));
   return look_up(s);
 }
@@ -188,7 +176,7 @@ static enum outcome together(struct backend *b, struct job **jobs, size_t n) {
   struct pg *p = &s->writer.pg;
   if (!line_ready(s, &s->writer))
     return OUT_OF_REACH;
-  enum pg_fate fate = run_open(s, jobs, n);
+  enum pg_fate fate = send_beginning(s) ? pg_run(p, jobs, n, 1) : PG_LOST;
   bool held = note_held(s, fate);
   if (fate == PG_FINE && any_wrote(jobs, n) && !any_failed(jobs, n))
     return commit(s);
@@ -296,33 +284,6 @@ static bool read_start(struct backend *b, struct job *j) {
   return ended;
 }
 
-struct waiting {
-  pthread_mutex_t lock;
-  pthread_cond_t done;
-  bool ended;
-};
-
-static void wake_caller(struct job *j) {
-  struct waiting *w = j->user;
-  pthread_mutex_lock(&w->lock);
-  w->ended = true;
-  pthread_cond_signal(&w->done);
-  pthread_mutex_unlock(&w->lock);
-}
-
-static enum err read_job(struct backend *b, struct job *j) {
-  struct waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
-  j->user = &w;
-  j->done = wake_caller;
-  if (read_start(b, j))
-    return j->result;
-  pthread_mutex_lock(&w.lock);
-  while (!w.ended)
-    pthread_cond_wait(&w.done, &w.lock);
-  pthread_mutex_unlock(&w.lock);
-  return j->result;
-}
-
 // ---- beginning and end -----------------------------------------------------------------------------------
 
 static bool start(struct backend *b) {
@@ -356,7 +317,7 @@ static enum err backup(struct backend *b, const char *path, char *error, size_t 
 static void close_backend(struct backend *b) {
   struct pg_backend *s = self_of(b);
   if (pg_alive(&s->writer.pg)) {
-    const int64_t mine[] = {s->writer_id, WRITER_KEPT_DAYS * INT64_C(86400000000)};
+    const struct val mine[] = {v_int(s->writer_id), v_int(WRITER_KEPT_DAYS * INT64_C(86400000000))};
     (void)(pg_send(&s->writer.pg, forget_text, 2, mine) && pg_sync(&s->writer.pg) &&
            pg_finish(&s->writer.pg, NULL));
   }
@@ -376,7 +337,6 @@ static const struct backend_calls calls = {
     .start = start,
     .stop = stop,
     .read_start = read_start,
-    .read = read_job,
     .reachable = reachable,
     .backup = backup,
     .close = close_backend,

@@ -81,7 +81,7 @@ static bool upgrade(struct pg *p, const struct embedded *files, char *error, siz
   }
   const struct schema s = {(int)pg_number(p, SCHEMA_VERSION, 0), (int)pg_number(p, SCHEMA_OLDEST, 0),
                            schema_newest(files)};
-  if (!schema_fits(&s, "", error, size))
+  if (!schema_fits(&s, "in PostgreSQL", error, size))
     return false;
   for (int v = s.version + 1; v <= s.newest; v++)
     if (!apply(p, files, v, error, size))

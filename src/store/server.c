@@ -1,39 +1,8 @@
 #include "store/server.h"
-#include "base/embedded.h"
+#include "store/migrate.h"
+#include "store/pg.h"
 
-#include <libpq-fe.h>
-#include <stdio.h>
 #include <string.h>
-
-#define CONNECT_WITHIN_S "5"
-
-// What the URL says goes before these.
-static PGconn *connect_to(const char *url, const char *attributes) {
-  const char *const names[] = {"target_session_attrs",
-                               "connect_timeout",
-                               "tcp_user_timeout",
-                               "client_encoding",
-                               "application_name",
-                               "dbname",
-                               NULL};
-  const char *const values[] = {attributes, CONNECT_WITHIN_S, "5000", "UTF8", "cryptopay", url, NULL};
-  return PQconnectdbParams(names, values, 1);
-}
-
-// libpq's reason in one line.
-static void explain(const PGconn *c, char *error, size_t size) {
-  size_t n = 0;
-  bool space = false;
-  for (const char *p = PQerrorMessage(c); *p && n + 2 < size; p++) {
-    bool blank = *p == '\n' || *p == '\t' || *p == ' ';
-    if (!blank && space && n)
-      error[n++] = ' ';
-    if (!blank)
-      error[n++] = *p;
-    space = blank;
-  }
-  error[n] = 0;
-}
 
 // The one row of a statement; NULL where it fails or has another number of rows.
 static PGresult *row_of(PGconn *c, const char *statement) {
@@ -70,7 +39,7 @@ static void look_for_pooler(PGconn *c, const char *url, struct server_look *look
   look->pooler = process != PQbackendPID(c);
   if (!look->pooler)
     return;
-  PGconn *other = connect_to(url, "any");
+  PGconn *other = pg_dial(url, "any");
   PQclear(PQexec(other, "BEGIN"));
   (void)process_of(other);
   int64_t now = process_of(c);
@@ -80,7 +49,7 @@ static void look_for_pooler(PGconn *c, const char *url, struct server_look *look
 
 static bool look_at_clock(PGconn *c, const struct world *world, struct server_look *look) {
   int64_t before = world_now(world);
-  PGresult *r = row_of(c, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT),"
+  PGresult *r = row_of(c, "SELECT " PG_CLOCK ","
                           " to_regclass('meta') IS NOT NULL");
   int64_t after = world_now(world);
   if (!r)
@@ -111,12 +80,12 @@ static bool look(PGconn *c, const struct world *world, struct server_look *out) 
 
 bool server_look(const char *url, const struct world *world, struct server_look *out, char *error,
                  size_t error_size) {
-  PGconn *c = connect_to(url, "read-write");
+  PGconn *c = pg_dial(url, "read-write");
   bool good = look(c, world, out);
   if (good)
     look_for_pooler(c, url, out);
   else
-    explain(c, error, error_size);
+    pg_one_line(error, error_size, PQerrorMessage(c));
   PQfinish(c);
   return good;
 }
@@ -208,12 +177,10 @@ static void check_way(PGconn *c, struct server_facts *f) {
 
 bool server_check(const char *url, const struct world *world, struct arena *a, struct server_facts *facts,
                   struct str *error) {
-  *facts = (struct server_facts){0};
-  while (sql_files[facts->newest_version].name)
-    facts->newest_version++;
-  PGconn *c = connect_to(url, "read-write");
+  *facts = (struct server_facts){.newest_version = schema_newest(sql_files)};
+  PGconn *c = pg_dial(url, "read-write");
   if (PQstatus(c) != CONNECTION_OK) {
-    PGconn *any = connect_to(url, "any");
+    PGconn *any = pg_dial(url, "any");
     PGconn *useless = PQstatus(any) == CONNECTION_OK ? c : any;
     c = useless == c ? any : c;
     PQfinish(useless);
@@ -225,7 +192,7 @@ bool server_check(const char *url, const struct world *world, struct arena *a, s
   if (good)
     look_for_pooler(c, url, &facts->look);
   else
-    explain(c, why, sizeof why);
+    pg_one_line(why, sizeof why, PQerrorMessage(c));
   *error = str_copy(a, str_of(why));
   PQfinish(c);
   return good;

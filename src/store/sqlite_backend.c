@@ -58,10 +58,9 @@ static enum outcome together(struct backend *b, struct job **jobs, size_t n) {
     return REFUSED;
   for (size_t i = 0; i < n; i++) {
     enum err e = run_job(db, jobs[i]);
-    if (e == ERR_STORE || (e != ERR_NONE && jobs[i]->wrote)) {
-      jobs[i]->wrote = true;
+    jobs[i]->wrote |= e == ERR_STORE; // whatever it was, the transaction cannot go on
+    if (job_failed(jobs[i]))
       return roll_back(db);
-    }
   }
   return db_exec(db, "COMMIT") ? COMMITTED : roll_back(db);
 }
@@ -114,19 +113,15 @@ static void reader_give(struct sqlite_backend *s, struct reader *r) {
 }
 
 // Each of its statements sees the newest committed state.
-static enum err read_job(struct backend *b, struct job *j) {
+static bool read_start(struct backend *b, struct job *j) {
   struct sqlite_backend *s = self_of(b);
   struct reader *r = reader_take(s);
+  j->result = ERR_STORE;
   if (!r)
-    return j->result = ERR_STORE;
+    return true;
   (void)run_job(&r->db, j);
   BUG_IF(j->wrote, "a reading job has written");
   reader_give(s, r);
-  return j->result;
-}
-
-static bool read_start(struct backend *b, struct job *j) {
-  (void)read_job(b, j);
   return true;
 }
 
@@ -173,7 +168,6 @@ static const struct backend_calls calls = {
     .together = together,
     .rest = rest,
     .read_start = read_start,
-    .read = read_job,
     .reachable = reachable,
     .backup = backup,
     .close = close_backend,

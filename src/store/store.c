@@ -140,9 +140,12 @@ bool store_writer_start(struct store *s) {
   if (calls->start && !calls->start(s->backend))
     return false;
   s->running = true;
-  if (pthread_create(&s->thread, NULL, writer_main, s) != 0)
-    s->running = false;
-  return s->running;
+  if (pthread_create(&s->thread, NULL, writer_main, s) == 0)
+    return true;
+  s->running = false;
+  if (calls->stop)
+    calls->stop(s->backend);
+  return false;
 }
 
 void store_writer_stop(struct store *s) {
@@ -171,6 +174,18 @@ static void wake_caller(struct job *j) {
   pthread_mutex_unlock(&w->lock);
 }
 
+static void expect(struct waiting *w, struct job *j) {
+  j->user = w;
+  j->done = wake_caller;
+}
+
+static void wait_for_all(struct waiting *w) {
+  pthread_mutex_lock(&w->lock);
+  while (w->left)
+    pthread_cond_wait(&w->done, &w->lock);
+  pthread_mutex_unlock(&w->lock);
+}
+
 void store_call_all(struct store *s, struct job **jobs, size_t n) {
   struct waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, n};
   if (!s->running) {
@@ -179,18 +194,14 @@ void store_call_all(struct store *s, struct job **jobs, size_t n) {
   }
   for (size_t i = 0; i < n; i++) {
     struct job *j = jobs[i];
-    j->user = &w;
-    j->done = wake_caller;
+    expect(&w, j);
     enum err e = store_submit(s, j);
     if (e != ERR_NONE) {
       j->result = e;
       wake_caller(j);
     }
   }
-  pthread_mutex_lock(&w.lock);
-  while (w.left)
-    pthread_cond_wait(&w.done, &w.lock);
-  pthread_mutex_unlock(&w.lock);
+  wait_for_all(&w);
 }
 
 enum err store_call(struct store *s, struct job *j) {
@@ -232,7 +243,11 @@ bool store_read_start(struct store *s, struct job *j) {
 }
 
 enum err store_read(struct store *s, struct job *j) {
-  return s->backend->calls->read(s->backend, j);
+  struct waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 1};
+  expect(&w, j);
+  if (!store_read_start(s, j))
+    wait_for_all(&w);
+  return j->result;
 }
 
 enum err store_backup(struct store *s, const char *path, char *error, size_t error_size) {

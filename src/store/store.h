@@ -12,7 +12,6 @@
 #include "store/job.h"
 
 struct store;
-struct reader;
 
 struct store_options {
   const char *database; // a file's path, or postgres://…
@@ -54,7 +53,7 @@ enum err store_call(struct store *s, struct job *j);
 // on a thread of the store.
 bool store_read_start(struct store *s, struct job *j) MUST_CHECK;
 
-// The same, waiting for its end.
+// The same, waiting for its end: `done` and `user` are used here. Returns j->result.
 enum err store_read(struct store *s, struct job *j);
 
 // A consistent copy of the whole database into a new file. SQLite only.

@@ -1,4 +1,5 @@
-// What this node tells the others that use the same database, and what it does when they tell it something.
+// Keeps up with the other nodes that use the same database: tells them what it has changed, does what they
+// tell, and looks each second for changed projects, keys and addresses, in case a message was lost.
 #pragma once
 #include "flow/env.h"
 #include "http/live.h"

@@ -2,7 +2,6 @@
 #include "base/metrics.h"
 #include "daemon/cli.h"
 #include "daemon/control.h"
-#include "daemon/follower.h"
 #include "daemon/instance.h"
 #include "daemon/messages.h"
 #include "daemon/webhook_worker.h"
@@ -56,7 +55,6 @@ static const struct route routes[] = {
 struct gateway_server {
   const struct settings *settings;
   struct instance instance;
-  struct follower *follower; // beside `messages`
   struct messages *messages; // NULL where the database is this process's alone
   struct hmac_key *no_secret;
   struct app app;
@@ -147,8 +145,7 @@ static bool start_messages(struct gateway_server *g, char *error) {
   if (!store_shared(env->store))
     return true;
   g->messages = messages_start(env, g->app.live, g->instance.folder.url);
-  g->follower = g->messages ? follower_start(env) : NULL;
-  if (g->follower)
+  if (g->messages)
     return true;
   snprintf(error, ERROR_MAX, "cannot start the threads that keep up with other nodes");
   return false;
@@ -254,8 +251,6 @@ static void stop(struct gateway_server *g) {
     webhook_worker_stop(g->webhooks);
   if (g->sweeping)
     pthread_join(g->sweeper, NULL);
-  if (g->follower)
-    follower_stop(g->follower);
   if (g->writing)
     store_writer_stop(g->instance.env.store);
   if (g->messages)

@@ -25,7 +25,7 @@ void configuration_committed(const struct env *env);
 void configuration_heard(const struct env *env);
 
 // Looks whether another node has changed something. To be called each second where store_shared(), by one
-// thread (daemon/follower.h).
+// thread (daemon/messages.h).
 void configuration_follow(struct env *env, struct arena *a);
 
 // May this node rely on what it holds in memory?

@@ -1,12 +1,12 @@
 #include "http/live.h"
 #include "base/bug.h"
 #include "base/metrics.h"
+#include "base/ticker.h"
 #include "http/limits.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { BUCKETS = 4096, LOCKS = 64, TICK_MS = 250, GONE_TICKS = 8 };
 
@@ -24,10 +24,8 @@ struct live {
   uint32_t rings[BUCKETS]; // guarded like the bucket
   _Atomic int waiting;
   _Atomic bool quiet;
-  pthread_t thread;
-  pthread_mutex_t mutex; // of the ticking thread
-  pthread_cond_t wake;
-  bool stopping;
+  uint32_t ticks;
+  struct ticker *ticker;
 };
 
 static uint32_t bucket_of(int64_t row) {
@@ -152,20 +150,9 @@ static void wake_late(struct live *l, int64_t now_us, uint32_t tick) {
   }
 }
 
-static void *live_main(void *arg) {
-  struct live *l = arg;
-  pthread_mutex_lock(&l->mutex);
-  for (uint32_t tick = 0; !l->stopping; tick++) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += TICK_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    pthread_cond_timedwait(&l->wake, &l->mutex, &until);
-    wake_late(l, world_mono(l->world), tick);
-  }
-  pthread_mutex_unlock(&l->mutex);
-  return NULL;
+static void tick(void *self) {
+  struct live *l = self;
+  wake_late(l, world_mono(l->world), l->ticks++);
 }
 
 struct live *live_start(const struct world *w, int wait_ms) {
@@ -175,13 +162,8 @@ struct live *live_start(const struct world *w, int wait_ms) {
   l->wait_us = (wait_ms ? wait_ms : WAIT_MS) * (int64_t)1000;
   for (int i = 0; i < LOCKS; i++)
     pthread_mutex_init(&l->lock[i], NULL);
-  pthread_condattr_t attr;
-  pthread_condattr_init(&attr);
-  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-  pthread_cond_init(&l->wake, &attr);
-  pthread_condattr_destroy(&attr);
-  pthread_mutex_init(&l->mutex, NULL);
-  BUG_IF(pthread_create(&l->thread, NULL, live_main, l) != 0, "no thread for live updates");
+  l->ticker = ticker_start(tick, l, TICK_MS);
+  BUG_IF(!l->ticker, "no thread for live updates");
   return l;
 }
 
@@ -191,16 +173,10 @@ void live_quiet(struct live *l) {
 }
 
 void live_free(struct live *l) {
-  pthread_mutex_lock(&l->mutex);
-  l->stopping = true;
-  pthread_cond_signal(&l->wake);
-  pthread_mutex_unlock(&l->mutex);
-  pthread_join(l->thread, NULL);
+  ticker_stop(l->ticker);
   BUG_IF(atomic_load(&l->waiting), "somebody still waits");
   for (int i = 0; i < LOCKS; i++)
     pthread_mutex_destroy(&l->lock[i]);
-  pthread_cond_destroy(&l->wake);
-  pthread_mutex_destroy(&l->mutex);
   free(l);
 }
 

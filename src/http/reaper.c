@@ -1,6 +1,7 @@
 #include "http/reaper.h"
 #include "base/bug.h"
 #include "base/metrics.h"
+#include "base/ticker.h"
 #include "http/limits.h"
 
 #include <pthread.h>
@@ -19,10 +20,8 @@ struct reaper {
   int connections_max, per_address_max;
   unsigned char key[crypto_shorthash_KEYBYTES];
   _Atomic int connections;
-  pthread_t thread;
-  pthread_mutex_t mutex;
-  pthread_cond_t wake;
-  bool stopping;
+  struct ticker *ticker;
+  pthread_mutex_t mutex; // of the list
   struct conn *first;
   _Atomic int slot[SLOTS];
 };
@@ -138,31 +137,18 @@ static bool makes_room(const struct conn *c, int64_t now) {
          now - atomic_load_explicit(&c->since_ms, memory_order_relaxed) > 1000;
 }
 
-static void sweep(struct reaper *r) {
+static void sweep(void *self) {
+  struct reaper *r = self;
   int64_t now = now_ms(r);
   bool crowded = atomic_load(&r->connections) > r->connections_max - r->connections_max / 10;
+  pthread_mutex_lock(&r->mutex);
   for (struct conn *c = r->first; c; c = c->next)
     if (conn_is_late(c, now) || (crowded && makes_room(c, now))) {
       shutdown(c->fd, SHUT_RDWR);
       metric_add(METRIC_CONNECTIONS_SLOW, atomic_load(&c->phase) != PHASE_IDLE);
       conn_enter(c, PHASE_ENDED, now);
     }
-}
-
-static void *reaper_main(void *arg) {
-  struct reaper *r = arg;
-  pthread_mutex_lock(&r->mutex);
-  while (!r->stopping) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += REAPER_TICK_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    pthread_cond_timedwait(&r->wake, &r->mutex, &until);
-    sweep(r);
-  }
   pthread_mutex_unlock(&r->mutex);
-  return NULL;
 }
 
 struct reaper *reaper_start(const struct reaper_options *o) {
@@ -173,24 +159,15 @@ struct reaper *reaper_start(const struct reaper_options *o) {
   r->connections_max = o->connections_max ? o->connections_max : CONNECTIONS_MAX;
   r->per_address_max = o->per_address_max ? o->per_address_max : CONNECTIONS_PER_ADDRESS_MAX;
   world_random(o->world, r->key, sizeof r->key);
-  pthread_condattr_t attr;
-  pthread_condattr_init(&attr);
-  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-  pthread_cond_init(&r->wake, &attr);
-  pthread_condattr_destroy(&attr);
   pthread_mutex_init(&r->mutex, NULL);
-  BUG_IF(pthread_create(&r->thread, NULL, reaper_main, r) != 0, "no thread for the reaper");
+  r->ticker = ticker_start(sweep, r, REAPER_TICK_MS);
+  BUG_IF(!r->ticker, "no thread for the reaper");
   return r;
 }
 
 void reaper_stop(struct reaper *r) {
-  pthread_mutex_lock(&r->mutex);
-  r->stopping = true;
-  pthread_cond_signal(&r->wake);
-  pthread_mutex_unlock(&r->mutex);
-  pthread_join(r->thread, NULL);
+  ticker_stop(r->ticker);
   BUG_IF(r->first, "connections left");
-  pthread_cond_destroy(&r->wake);
   pthread_mutex_destroy(&r->mutex);
   free(r);
 }

@@ -2,6 +2,7 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "flow/admin.h"
+#include "flow/configuration.h"
 #include "flow/keys.h"
 
 #include <stdlib.h>
@@ -266,7 +267,7 @@ enum err signers_find(struct signers *list, struct env *env, const struct delive
   struct signer *s = &list->list[(uint64_t)(project_id * 2 + mode) % SIGNERS_MAX];
   int64_t generation = key_cache_generation(env->keys);
   bool fits = s->keys.api && s->project_id == project_id && s->mode == mode && s->generation == generation &&
-              now_us < s->until_us;
+              now_us < s->until_us && configuration_is_fresh(env);
   if (!fits) {
     struct arena a;
     arena_init(&a, SIGNER_ARENA_MAX);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "flow/configuration.h"
 #include "flow/lease.h"
+#include "flow/webhooks.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -529,6 +530,34 @@ static void a_revoked_key_ends_at_every_node(void **state) {
   assert_false(key_works(other));
 }
 
+// X-Signature of a node's webhook worker.
+static struct str signature(struct node *n, struct signers *s, struct arena *a) {
+  struct webhook_signers keys;
+  const struct gateway *g = n->gateway;
+  struct delivery d = {.project_id = g->project.id, .is_test = true};
+  assert_int_equal(signers_find(s, n->env, &d, g->now_us, &keys), ERR_NONE);
+  char *hex = arena_alloc(a, HMAC_HEX_N + 1);
+  hmac_sign_hex(keys.api, STR("{}"), hex);
+  return str_of(hex);
+}
+
+static void a_node_that_was_paused_signs_with_no_revoked_key(void **state) {
+  struct gateway *g = *state;
+  struct node *other = &nodes[1];
+  struct signers *s = signers_new(), *fresh = signers_new();
+  struct credentials c;
+  const struct rotation now = {g->project.id, MODE_TEST, 0};
+  configuration_follow(other->env, &g->arena);
+  struct str old = signature(other, s, &g->arena);
+  assert_int_equal(admin_project_rotate(&g->env, &g->arena, &now, &c), ERR_NONE);
+  g->now_us += CONFIGURATION_STALE_US;
+  struct str new = signature(other, s, &g->arena);
+  assert_false(str_eq(new, old));
+  assert_true(str_eq(new, signature(other, fresh, &g->arena)));
+  signers_free(s);
+  signers_free(fresh);
+}
+
 // ---- leases ----------------------------------------------------------------------------------------------
 
 static void take(struct lease *l, struct node *n) {
@@ -584,6 +613,7 @@ int main(void) {
       NODE_TEST(paying_and_expiring_at_two_nodes),
       NODE_TEST(two_rotations_keep_to_the_number_of_pairs),
       NODE_TEST(a_revoked_key_ends_at_every_node),
+      NODE_TEST(a_node_that_was_paused_signs_with_no_revoked_key),
       NODE_TEST(a_lease_is_held_where_nobody_else_is),
   };
   const struct CMUnitTest of_postgres[] = {

@@ -184,3 +184,10 @@ void buf_printf(struct buf *b, const char *fmt, ...) {
 struct str buf_view(const struct buf *b) {
   return (struct str){b->p ? b->p : "", b->n};
 }
+
+uint64_t str_hash(struct str s) {
+  uint64_t h = UINT64_C(14695981039346656037);
+  for (size_t i = 0; i < s.n; i++)
+    h = (h ^ (unsigned char)s.p[i]) * UINT64_C(1099511628211);
+  return h;
+}

@@ -23,6 +23,7 @@ bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 struct str str_trim(struct str s);                  // without spaces and tabs at both ends
 struct str str_copy(struct arena *a, struct str s); // NUL-terminated copy; absent stays absent
+uint64_t str_hash(struct str s);                    // FNV-1a: for tables and places, not against an adversary
 char *str_c(struct arena *a, struct str s);         // the same as a C string
 struct str str_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -6,15 +6,8 @@
 
 enum { ITEM_ARENA_MAX = 1 << 18 };
 
-static uint64_t hash_text(struct str s) {
-  uint64_t h = 1469598103934665603u;
-  for (size_t i = 0; i < s.n; i++)
-    h = (h ^ (unsigned char)s.p[i]) * 1099511628211u;
-  return h;
-}
-
 static struct host **host_place(struct webhook_queue *q, struct str name) {
-  struct host **at = &q->hosts[hash_text(name) % HOST_SLOTS];
+  struct host **at = &q->hosts[str_hash(name) % HOST_SLOTS];
   while (*at && !str_eq((*at)->name, name))
     at = &(*at)->next;
   return at;

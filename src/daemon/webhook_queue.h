@@ -17,9 +17,11 @@ struct host {
   int64_t slow_until_us; // kept in memory so long
 };
 
+struct webhook_worker;
+
 // A delivery in memory: queued, then sent, then settled.
 struct item {
-  void *worker;
+  struct webhook_worker *worker; // who has it
   struct host *host;
   struct item *next;      // in its host's queue, in the settled list, among the spare ones
   struct item *next_same; // in the index by id

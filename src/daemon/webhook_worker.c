@@ -190,7 +190,7 @@ static void give_up(struct item *i, enum err e) {
 
 static void store_outcome(struct item *i) {
   i->settle.job.done = settled;
-  enum err e = flow_settle_start(((struct webhook_worker *)i->worker)->o.env, &i->arena, &i->settle);
+  enum err e = flow_settle_start(i->worker->o.env, &i->arena, &i->settle);
   if (e != ERR_NONE)
     give_up(i, e);
 }
@@ -270,7 +270,7 @@ static void settle(struct item *i, int http_status, struct str error, struct str
 
 static void note_pace(struct webhook_worker *w, struct host *h, int64_t duration_us) {
   enum pace pace = duration_us > SLOW_US ? PACE_SLOW : PACE_QUICK;
-  h->slow_until_us = pace == PACE_SLOW ? world_now(w->o.env->world) + SLOW_KNOWN_US : 0;
+  h->slow_until_us = pace == PACE_SLOW ? now_of(w) + SLOW_KNOWN_US : 0;
   w->hungry |= pace == PACE_QUICK && h->pace != PACE_QUICK; // it may have more in memory from now on
   h->pace = pace;
 }

@@ -208,16 +208,6 @@ bool key_search_start(struct env *env, struct str api_key, struct key_search *s)
   return ended;
 }
 
-struct credential *key_find(struct env *env, struct str api_key, int64_t now_us, enum err *err) {
-  struct key_search s = {.now_us = now_us};
-  if (search_prepare(env, api_key, &s)) {
-    (void)store_read(env->store, &s.job);
-    search_end(&s);
-  }
-  *err = s.job.result;
-  return s.credential;
-}
-
 struct mark {
   struct job job;
   struct env *env;

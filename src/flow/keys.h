@@ -43,8 +43,6 @@ struct key_search {
 // keep payments from being read.
 bool key_search_start(struct env *env, struct str api_key, struct key_search *s) MUST_CHECK;
 
-// The same, waiting for its end; *e: the result.
-struct credential *key_find(struct env *env, struct str api_key, int64_t now_us, enum err *e);
 void key_drop(struct credential *c);
 
 // The first good signature with this key: told to the database once (rotation needs to know).

@@ -1,46 +1,9 @@
 #include "flow/rows.h"
 #include "base/bug.h"
 
-static void check_status(int64_t status, int64_t sub) {
-  BUG_IF(status < 0 || status >= PAY_STATUSES || sub < 0 || sub >= PAY_SUBS,
-         "a payment's row has an unknown status");
-}
-
-void row_to_payment(const struct env *env, const struct val *v, struct payment *p) {
-  *p = (struct payment){
-      .row = v[0].i,
-      .id = payment_id_from_row(&env->id_key, v[0].i),
-      .project_id = v[1].i,
-      .is_test = v[2].i != 0,
-      .order_id = v[3].s,
-      .amount = {v[4].i},
-      .scale = (int)v[5].i,
-      .pay_amount = {v[6].i},
-      .received = {v[7].i},
-      .status = (enum pay_status)v[8].i,
-      .sub = (enum pay_sub)v[9].i,
-      .address_id = v[10].i,
-      .address = v[11].s,
-      .description = v[12].s,
-      .success_url = v[13].s,
-      .fail_url = v[14].s,
-      .created_us = v[15].i,
-      .match_from_us = v[16].i,
-      .first_expires_us = v[17].i,
-      .expires_us = v[18].i,
-      .quarantine_us = v[19].i,
-      .extended = (int)v[20].i,
-      .cancelled_us = v[21].i,
-      .txid = v[22].s,
-      .paid_us = v[23].i,
-      .due_us = v[24].i,
-      .replaced_by = v[25].i,
-      .version = v[26].i,
-  };
-  check_status(v[8].i, v[9].i);
-}
-
 void row_to_payment_state(const struct env *env, const struct val *v, struct payment *p) {
+  BUG_IF(v[7].i < 0 || v[7].i >= PAY_STATUSES || v[8].i < 0 || v[8].i >= PAY_SUBS,
+         "a payment's row has an unknown status");
   *p = (struct payment){
       .row = v[0].i,
       .id = payment_id_from_row(&env->id_key, v[0].i),
@@ -60,7 +23,21 @@ void row_to_payment_state(const struct env *env, const struct val *v, struct pay
       .replaced_by = v[14].i,
       .version = v[15].i,
   };
-  check_status(v[7].i, v[8].i);
+}
+
+void row_to_payment(const struct env *env, const struct val *v, struct payment *p) {
+  row_to_payment_state(env, v, p);
+  p->received = (struct usdt){v[16].i};
+  p->address_id = v[17].i;
+  p->description = v[18].s;
+  p->success_url = v[19].s;
+  p->fail_url = v[20].s;
+  p->created_us = v[21].i;
+  p->match_from_us = v[22].i;
+  p->first_expires_us = v[23].i;
+  p->quarantine_us = v[24].i;
+  p->extended = (int)v[25].i;
+  p->due_us = v[26].i;
 }
 
 void job_add_payment(struct job *j, const struct payment *p) {

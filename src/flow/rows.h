@@ -3,9 +3,9 @@
 #include "core/project.h"
 #include "flow/env.h"
 
-void row_to_payment(const struct env *env, const struct val *v, struct payment *p); // PAYMENT_COLS
-void row_to_payment_state(const struct env *env, const struct val *v,
-                          struct payment *p);                // PAYMENT_STATE_COLS
+// PAYMENT_STATE_COLS, and PAYMENT_COLS, which begin with them.
+void row_to_payment_state(const struct env *env, const struct val *v, struct payment *p);
+void row_to_payment(const struct env *env, const struct val *v, struct payment *p);
 void row_to_project(const struct val *v, struct project *p); // PROJECT_COLS
 
 void job_add_payment(struct job *j, const struct payment *p); // one row: its new number

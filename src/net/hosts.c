@@ -36,10 +36,7 @@ void hosts_free(struct hosts *h) {
 }
 
 static size_t bucket_of(const char *name) {
-  uint32_t v = 2166136261; // FNV-1a
-  for (; *name; name++)
-    v = (v ^ (unsigned char)*name) * 16777619;
-  return v % BUCKETS;
+  return str_hash(str_of(name)) % BUCKETS;
 }
 
 // Finds the name in its bucket and throws out what has gone stale there.

@@ -16,16 +16,14 @@
   "require_v2, min_amount, max_amount, surcharge_cap, window_us, quarantine_us, accept_late, tolerance, "    \
   "created_us, version"
 
-#define PAYMENT_COLS                                                                                         \
-  "id, project_id, is_test, order_id, amount, scale, pay_amount, received, status, sub, address_id, "        \
-  "address, "                                                                                                \
-  "description, success_url, fail_url, created_us, match_from_us, first_expires_us, expires_us, "            \
-  "quarantine_us, extended, cancelled_us, txid, paid_us, due_us, replaced_by, version"
-
 // What an answer about a payment says of it: read much more often than anything else.
 #define PAYMENT_STATE_COLS                                                                                   \
   "id, project_id, is_test, order_id, amount, scale, pay_amount, status, sub, address, expires_us, "         \
   "cancelled_us, txid, paid_us, replaced_by, version"
+
+#define PAYMENT_COLS                                                                                         \
+  PAYMENT_STATE_COLS ", received, address_id, description, success_url, fail_url, created_us, "              \
+                     "match_from_us, first_expires_us, quarantine_us, extended, due_us"
 
 #define DELIVERY_COLS                                                                                        \
   "id, payment_id, project_id, is_test, event, webhook_id, url, host, body, status, attempts, "              \

@@ -9,6 +9,9 @@
 
 #include "database.h"
 
+#include <sched.h>
+#include <stdatomic.h>
+
 #define NOW INT64_C(1782930600000000)
 struct gateway {
   struct database database;
@@ -63,6 +66,21 @@ static inline int tear_down(void **state) {
   database_drop(&g->database);
   free(g);
   return 0;
+}
+
+static inline void key_found(void *over) {
+  atomic_store((_Atomic bool *)over, true);
+}
+
+// key_search_start(), waiting for its end.
+static inline struct credential *key_find(struct env *env, struct str api_key, int64_t now_us, enum err *e) {
+  _Atomic bool over = false;
+  struct key_search s = {.now_us = now_us, .done = key_found, .user = &over};
+  if (!key_search_start(env, api_key, &s))
+    while (!atomic_load(&over))
+      sched_yield();
+  *e = s.job.result;
+  return s.credential;
 }
 
 static inline struct flow_create *start_create(struct gateway *g, bool is_test, const char *order,

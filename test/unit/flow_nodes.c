@@ -275,19 +275,25 @@ static void *release_once(void *self) {
   return NULL;
 }
 
-// A create of another node that has claimed an amount on it, but not committed yet.
+// A create of another node that has claimed five USDT on this address and not committed yet.
+static PGconn *claim_elsewhere(const struct gateway *g, int64_t address_id) {
+  PGconn *c = postgres_connect(g->database.name);
+  postgres_order(c, "PREPARE claim (BIGINT, BIGINT, BIGINT) AS %s",
+                 query_text(Q_RESERVATION_CLAIM, ENGINE_POSTGRES));
+  postgres_order(c, "BEGIN");
+  assert_int_equal(postgres_order(c, "EXECUTE claim (%lld, 5000000, %lld)", (long long)address_id,
+                                  (long long)g->project.id),
+                   1);
+  return c;
+}
+
 static void a_release_waits_for_those_who_claim(void **state) {
   struct gateway *g = *state;
   struct releasing r = {.node = &nodes[1]};
   pthread_t thread;
   add(g, FIRST);
   int64_t id = rows_at(ask(g, Q_ADDRESS_BY_TEXT, 1, (struct val[]){v_text(STR(FIRST))}), 0)[0].i;
-  PGconn *c = postgres_connect(g->database.name);
-  postgres_order(c, "PREPARE claim (BIGINT, BIGINT, BIGINT) AS %s",
-                 query_text(Q_RESERVATION_CLAIM, ENGINE_POSTGRES));
-  postgres_order(c, "BEGIN");
-  assert_int_equal(
-      postgres_order(c, "EXECUTE claim (%lld, 5000000, %lld)", (long long)id, (long long)g->project.id), 1);
+  PGconn *c = claim_elsewhere(g, id);
   assert_int_equal(admin_address_remove(&g->env, &g->arena, g->project.id, STR(FIRST)), ERR_NONE);
   assert_int_equal(pthread_create(&thread, NULL, release_once, &r), 0);
   usleep(50000);
@@ -304,12 +310,7 @@ static void a_pair_under_way_is_passed_by(void **state) {
   struct flow_create f = {.project = &g->project, .request = {.order_id = STR("A"), .amount = USDT(5)}};
   add(g, FIRST);
   int64_t id = rows_at(ask(g, Q_ADDRESS_BY_TEXT, 1, (struct val[]){v_text(STR(FIRST))}), 0)[0].i;
-  PGconn *c = postgres_connect(g->database.name);
-  postgres_order(c, "PREPARE claim (BIGINT, BIGINT, BIGINT) AS %s",
-                 query_text(Q_RESERVATION_CLAIM, ENGINE_POSTGRES));
-  postgres_order(c, "BEGIN");
-  assert_int_equal(
-      postgres_order(c, "EXECUTE claim (%lld, 5000000, %lld)", (long long)id, (long long)g->project.id), 1);
+  PGconn *c = claim_elsewhere(g, id);
   atomic_store(&done, 0);
   f.job.done = created;
   assert_int_equal(flow_create_start(&g->env, &g->arena, &f), ERR_NONE);

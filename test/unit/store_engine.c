@@ -1,5 +1,5 @@
 // What a statement answers, the same on both engines; on SQLite RETURNING is left out of it (store/sqlite.c).
-#include "../support/database.h"
+#include "../support/store.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,13 +21,6 @@ static enum err step(struct job *j) {
   return ERR_NONE;
 }
 
-struct fixture {
-  struct store *store;
-  struct arena arena;
-  struct database database;
-  _Atomic bool stop;
-};
-
 #define RUN(f, q, ...)                                                                                       \
   run((f), (q), (int)(sizeof((struct val[]){__VA_ARGS__}) / sizeof(struct val)), (struct val[]){__VA_ARGS__})
 
@@ -40,24 +33,6 @@ static struct rows run(struct fixture *f, enum query q, int n, const struct val 
   memcpy(p->params, params, sizeof *params * (size_t)n);
   assert_int_equal(store_call(f->store, &p->job), ERR_NONE);
   return p->rows;
-}
-
-static int setup(void **state) {
-  struct fixture *f = calloc(1, sizeof *f);
-  arena_init(&f->arena, 1 << 20);
-  database_make(&f->database);
-  f->store = database_open(&f->database, &world_real, 0);
-  *state = f;
-  return 0;
-}
-
-static int teardown(void **state) {
-  struct fixture *f = *state;
-  store_close(f->store);
-  database_drop(&f->database);
-  arena_free(&f->arena);
-  free(f);
-  return 0;
 }
 
 static struct rows add_merchant(struct fixture *f, const char *email) {
@@ -97,9 +72,11 @@ static void test_compare_and_swap_says_whether_it_hit(void **state) {
   assert_int_equal(miss.n, 0);
 }
 
+static _Atomic bool stop;
+
 static void *watch_queue(void *arg) {
   struct fixture *f = arg;
-  while (store_queue_length(f->store) >= 0 && !atomic_load(&f->stop)) {
+  while (store_queue_length(f->store) >= 0 && !atomic_load(&stop)) {
   }
   return NULL;
 }
@@ -112,7 +89,7 @@ static void test_queue_is_measured_meanwhile(void **state) {
   assert_int_equal(pthread_create(&watcher, NULL, watch_queue, f), 0);
   for (int i = 0; i < 200; i++)
     RUN(f, Q_META_ADD, v_text(STR("x")), v_text(STR("y")));
-  atomic_store(&f->stop, true);
+  atomic_store(&stop, true);
   pthread_join(watcher, NULL);
   assert_int_equal(store_queue_length(f->store), 0);
   store_writer_stop(f->store);
@@ -120,11 +97,11 @@ static void test_queue_is_measured_meanwhile(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(test_queue_is_measured_meanwhile, setup, teardown),
-      cmocka_unit_test_setup_teardown(test_insert_gives_its_number, setup, teardown),
-      cmocka_unit_test_setup_teardown(test_conflict_gives_nothing, setup, teardown),
-      cmocka_unit_test_setup_teardown(test_link_says_whether_it_is_new, setup, teardown),
-      cmocka_unit_test_setup_teardown(test_compare_and_swap_says_whether_it_hit, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_queue_is_measured_meanwhile, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_insert_gives_its_number, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_conflict_gives_nothing, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_link_says_whether_it_is_new, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_compare_and_swap_says_whether_it_hit, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,7 @@
 // Group commit: what one job of a batch does must not harm the others.
-#include "../support/database.h"
+#include "../support/store.h"
 
 #include <pthread.h>
-
-struct fixture {
-  struct database database;
-  struct store *store;
-  struct arena arena;
-};
 
 // A job that adds a merchant and then behaves in a chosen way.
 enum manner { GOOD, REFUSES_BEFORE, FAILS_AFTER, BREAKS_A_CONSTRAINT };
@@ -71,24 +65,6 @@ static bool exists(struct fixture *f, const char *email) {
   struct look l = {.job = {.step = look_step, .arena = &f->arena}, .email = email};
   assert_int_equal(store_read(f->store, &l.job), ERR_NONE);
   return l.found;
-}
-
-static int set_up(void **state) {
-  struct fixture *f = calloc(1, sizeof *f);
-  arena_init(&f->arena, 64 << 20);
-  database_make(&f->database);
-  f->store = database_open(&f->database, &world_real, 64);
-  *state = f;
-  return 0;
-}
-
-static int tear_down(void **state) {
-  struct fixture *f = *state;
-  store_close(f->store);
-  database_drop(&f->database);
-  arena_free(&f->arena);
-  free(f);
-  return 0;
 }
 
 static void run(struct fixture *f, struct trial *t, int n) {

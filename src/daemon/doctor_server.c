@@ -112,12 +112,12 @@ static void check_clocks(struct doctor *d, const struct server_facts *f) {
 
 static void check_sessions(struct doctor *d, const struct server_facts *f) {
   int64_t left = f->connections_max - f->connections;
-  bool low = left<CONNECTIONS_LEFT_LOW, idle = f->idle_s> IDLE_LONG_S;
+  bool low = left < CONNECTIONS_LEFT_LOW;
   doctor_found(
       d, "connections", low ? WARNING : GOOD,
       str_printf(d->a, "%lld of %lld are in use", (long long)f->connections, (long long)f->connections_max),
       low ? "ALTER SYSTEM SET max_connections = 200, then restart the server" : NULL);
-  if (idle)
+  if (f->idle_s > IDLE_LONG_S)
     doctor_found(d, "transactions", WARNING,
                  str_printf(d->a, "one has been idle for %lld s: what it has locked waits, old rows stay",
                             (long long)f->idle_s),
@@ -130,7 +130,7 @@ static void check_archive(struct doctor *d, const struct server_facts *f) {
                failing        ? BAD
                : f->archiving ? GOOD
                               : WARNING,
-               failing ? str_printf(d->a, "archiving the WAL failed %lld s ago, and not succeeded since",
+               failing ? str_printf(d->a, "archiving the WAL failed %lld s ago and has not succeeded since",
                                     (long long)f->archive_failed_s)
                : f->archiving
                    ? STR("the WAL is archived")

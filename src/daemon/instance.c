@@ -110,15 +110,16 @@ static enum folder_state look_at_database(struct instance *g, bool create, bool 
   return FOLDER_EMPTY;
 }
 
-// Two nodes that find the same empty database each make a key. That of the slower one opens nothing, so it
-// goes.
-static void drop_key(struct instance *g, struct str *error) {
+// A key that was made and seals nothing goes again, or it would be in the way of the right one: the database
+// could not be opened, or another node has set the same empty one up at the same moment.
+static void drop_key(struct instance *g, enum env_state loaded, struct str *error) {
   unlink(g->folder.key);
-  *error =
-      str_printf(g->arena,
-                 "another node has set up this database at the same moment, with a key of its own: copy that "
-                 "node's secret.key to %s, or name it with --secret-key-file",
-                 g->folder.key);
+  if (loaded == ENV_WRONG_KEY)
+    *error = str_printf(
+        g->arena,
+        "another node has set up this database at the same moment, with a key of its own: copy that "
+        "node's secret.key to %s, or name it with --secret-key-file",
+        g->folder.key);
 }
 
 // A key is made only together with its database: for an existing one a new key would open nothing.
@@ -135,8 +136,8 @@ static enum folder_state open_locked(struct instance *g, const struct settings *
   enum env_state loaded = open_store(g, s, database, error);
   if (loaded == ENV_LOADED && check_identity(g, error))
     return FOLDER_OPEN;
-  if (loaded == ENV_WRONG_KEY && made)
-    drop_key(g, error);
+  if (made && (loaded == ENV_WRONG_KEY || !g->env.store))
+    drop_key(g, loaded, error);
   close_store(g);
   return FOLDER_BAD;
 }

@@ -140,8 +140,10 @@ describe('a folder and its database', () => {
   test('a role that may not make tables is told what it needs', async () => {
     const database = newDatabase();
     sql(urlOf(base.replace('cryptopay@', 'postgres@'), 'postgres'), 'CREATE ROLE guest LOGIN');
-    const { code, said } = await refusal(newFolder(), database.replace('cryptopay@', 'guest@'));
+    const dir = newFolder();
+    const { code, said } = await refusal(dir, database.replace('cryptopay@', 'guest@'));
     assert.equal(code, 1);
+    assert.equal(existsSync(path.join(dir, 'secret.key')), false, 'no key that would be in the way of the right one');
     assert.match(said, /permission denied.*the role must own the database: ALTER DATABASE NAME OWNER TO ROLE/);
   });
   test('a second node on the same folder is told to take its own', async () => {

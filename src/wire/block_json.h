@@ -1,0 +1,41 @@
+// The JSON of java-tron's HTTP API about blocks and receipts, as structs. Pure: hostile bytes give false, not
+// harm. Source: tron.md sections 3.1 to 3.4.
+#pragma once
+#include "wire/block.h"
+
+enum said {
+  SAID_THIS,    // what was asked for
+  SAID_NOTHING, // {} or []: it has none (yet)
+  SAID_ERROR,   // {"Error": …}, or the bare sentence of a lite node
+  SAID_RUBBISH, // not JSON, or not of this shape
+};
+
+// getblockbynum, getnowblock. `token`: whose direct calls are recognised. `why` (may be NULL) gets a static
+// sentence for SAID_RUBBISH, and for SAID_ERROR the node's own text in the answer's bytes.
+enum said block_read(struct str answer, const struct tron_address *token, struct arena *a, struct block *out,
+                     struct str *why);
+// getblockbylimitnext: its blocks, at most `max`, in the answer's order.
+enum said blocks_read(struct str answer, const struct tron_address *token, struct arena *a, struct block *out,
+                      int max, int *n, struct str *why);
+
+struct transfer_log {
+  int tx;        // index within the block
+  int log_index; // within its transaction's logs
+  struct tron_address from, to;
+  int64_t value;
+};
+
+// The token's other words about itself in a block's receipts (tron.md 2.3 to 2.7).
+enum { TOKEN_PARAMS = 1, TOKEN_DEPRECATED = 2, TOKEN_PAUSED = 4, TOKEN_UNPAUSED = 8 };
+
+struct receipts {
+  struct transfer_log *transfers; // those that satisfy the success rule, in the block's order
+  int n;
+  int token_events; // bits from above, of transactions that succeeded
+};
+
+// gettransactioninfobyblocknum, checked against the block: as many, in the same order, the same ids, number
+// and time. The whole success rule of tron.md 3.4 but for finality. SAID_NOTHING: an empty list for a block
+// that has transactions.
+enum said receipts_read(struct str answer, const struct block *b, const struct tron_address *token,
+                        struct arena *a, struct receipts *out, struct str *why);

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 struct bell;
+struct chain_view;
 struct key_cache;
 struct notify;
 struct pools;
@@ -22,6 +23,7 @@ struct env {
   const struct world *world;
   struct store *store;
   struct bell *bell;
+  struct chain_view *chain; // NULL: no node is configured
   struct notify *notify; // other nodes; NULL: there are none, or nothing is told to them
   struct key_cache *keys;
   struct configuration configuration;

@@ -24,7 +24,7 @@ struct env {
   struct store *store;
   struct bell *bell;
   struct chain_view *chain; // NULL: no node is configured
-  struct notify *notify; // other nodes; NULL: there are none, or nothing is told to them
+  struct notify *notify;    // other nodes; NULL: there are none, or nothing is told to them
   struct key_cache *keys;
   struct configuration configuration;
   struct pools *pools;          // allocation hints, used by the writer only

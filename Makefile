@@ -95,12 +95,12 @@ $(ON_POSTGRES_ALL): %.on-postgres: %
 
 $(B)/test/core_%: test/unit/core_%.c $(B)/libcore.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcore.a $(CORE_LIBS) -lcmocka
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcore.a $(CORE_LIBS) -lcmocka -lz
 
 $(B)/test/net_tls: LIBS += -lssl
 $(B)/test/%: test/unit/%.c $(B)/libcryptopay.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcryptopay.a $(LIBS) -lcmocka
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcryptopay.a $(LIBS) -lcmocka -lz
 
 # Simulated days: the real use cases on one thread, everything else from a seed (test/sim/sim.h).
 SIM := $(patsubst test/sim/%.c,$(B)/sim/%.o,$(wildcard test/sim/*.c))

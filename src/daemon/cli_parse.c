@@ -308,13 +308,23 @@ static int check_complete(struct parse *p) {
   return -1;
 }
 
+static void hide_key(struct str node) {
+  static const char word[] = "key=";
+  char *p = (char *)(uintptr_t)node.p;
+  char *key = p ? memmem(p, node.n, word, strlen(word)) : NULL;
+  for (; key && key < p + node.n && *key != ' '; key++)
+    *key = '*';
+}
+
 // Other users of the machine see every process's words. What is needed of them has been copied by now.
 static void hide_password(struct parse *p) {
   for (int i = 1; i < p->argc; i++)
     if (strncmp(p->argv[i], "postgres", 8) == 0 && strstr(p->argv[i], "://"))
       memset(p->argv[i], '*', strlen(p->argv[i]));
   for (size_t i = 0; i < p->n_flags; i++)
-    if (str_eqc(p->flags[i].name, "database"))
+    if (str_eqc(p->flags[i].name, "node"))
+      hide_key(p->flags[i].value);
+    else if (str_eqc(p->flags[i].name, "database"))
       memset((char *)(uintptr_t)p->flags[i].value.p, '*', p->flags[i].value.n);
 }
 

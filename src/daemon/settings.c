@@ -2,6 +2,7 @@
 #include "base/bug.h"
 #include "base/ini.h"
 #include "base/nearest.h"
+#include "daemon/settings_chain.h"
 #include "daemon/settings_check.h"
 #include "daemon/settings_table.h"
 #include "store/database_url.h"
@@ -21,6 +22,11 @@ const struct setting_row settings_table[SETTINGS] = {
 #undef X
 };
 
+struct given_node {
+  struct str text;
+  int number; // of the line in the file, or in the variable's name
+};
+
 // What is being put together, and the values as text until all are known.
 struct loading {
   struct arena *arena;
@@ -28,6 +34,8 @@ struct loading {
   struct str value[SETTINGS];
   enum setting_source source[SETTINGS];
   int line[SETTINGS];
+  struct given_node nodes[NODES_MAX]; // all from source[SETTING_node]
+  int n_nodes;
 };
 
 #define FAIL(l, ...) (*(l)->error = str_printf((l)->arena, __VA_ARGS__), false)
@@ -99,11 +107,30 @@ static void take(struct loading *l, int i, struct str value, enum setting_source
   l->source[i] = source;
 }
 
+// What comes first has the say: nodes of the command line stand in place of those in the file.
+static bool take_node(struct loading *l, struct str text, int number, enum setting_source source) {
+  if (l->source[SETTING_node] != FROM_DEFAULT && l->source[SETTING_node] != source)
+    return true;
+  if (!str_trim(text).n)
+    return true;
+  if (l->n_nodes == NODES_MAX)
+    return FAIL(l, "more than %d nodes", NODES_MAX);
+  l->source[SETTING_node] = source;
+  int at = l->n_nodes++; // in the order of their numbers: the environment has none
+  for (; at > 0 && l->nodes[at - 1].number > number; at--)
+    l->nodes[at] = l->nodes[at - 1];
+  l->nodes[at] = (struct given_node){text, number};
+  return true;
+}
+
 static bool take_flags(struct loading *l, const struct settings_input *in) {
   for (size_t f = 0; f < in->n_flags; f++) {
     int i = find_flag(in->flags[f].name);
     BUG_IF(i < 0, "callers ask settings_is_flag() first");
-    take(l, i, in->flags[f].value, FROM_FLAG);
+    if (i == SETTING_node && !take_node(l, in->flags[f].value, 0, FROM_FLAG))
+      return false;
+    if (i != SETTING_node)
+      take(l, i, in->flags[f].value, FROM_FLAG);
   }
   return true;
 }
@@ -116,6 +143,15 @@ static char *upper(struct arena *a, const char *name) {
   return p;
 }
 
+// NODE_7; plain NODE is number 0.
+static bool is_node_name(struct str name, int64_t *number) {
+  struct str plain = STR("NODE"), first = STR("NODE_");
+  *number = 0;
+  struct str digits = {name.p + first.n, str_starts(name, first) ? name.n - first.n : 0};
+  return str_eq(name, plain) ||
+         (digits.n && digits.n < 5 && digits.p[0] != '0' && str_to_i64(digits, number));
+}
+
 static bool take_environment(struct loading *l, char *const *environment) {
   struct str prefix = STR("CRYPTOPAY_");
   for (char *const *e = environment; *e; e++) {
@@ -124,6 +160,12 @@ static bool take_environment(struct loading *l, char *const *environment) {
       continue;
     struct str name = {*e + prefix.n, (size_t)(eq - *e) - prefix.n};
     struct str key = as_key(l->arena, name);
+    int64_t number;
+    if (is_node_name(name, &number)) {
+      if (!take_node(l, str_of(eq + 1), (int)number, FROM_ENVIRONMENT))
+        return false;
+      continue;
+    }
     int i = find(key);
     if (i < 0 || !str_eqc(name, upper(l->arena, settings_table[i].name)))
       return FAIL(l, "environment: unknown setting %s%.*s; did you mean %s%s?", env_prefix, STR_FMT(name),
@@ -163,6 +205,10 @@ static bool take_pair(struct loading *l, int line, struct str key, struct str va
                 STR_FMT(key), nearest_key(key));
   if (i == SETTING_config)
     return FAIL(l, "%.*s:%d: a file of settings cannot name another one", STR_FMT(path), line);
+  if (i == SETTING_node) {
+    l->line[i] = l->line[i] ? l->line[i] : line;
+    return take_node(l, str_copy(l->arena, value), line, FROM_FILE);
+  }
   if (l->line[i])
     return FAIL(l, "%.*s:%d: \"%s\" stands in this file twice", STR_FMT(path), line, settings_table[i].name);
   l->line[i] = line;
@@ -235,11 +281,31 @@ static bool as_switch(struct loading *l, int i, bool *out) {
   return parse_switch(l->value[i], out) || FAIL(l, "%s: expected yes or no", spelling(l, i));
 }
 
+static const char *node_spelling(struct loading *l, const struct given_node *n) {
+  if (l->source[SETTING_node] == FROM_ENVIRONMENT && n->number)
+    return str_printf(l->arena, "%sNODE_%d", env_prefix, n->number).p;
+  if (l->source[SETTING_node] == FROM_FILE)
+    return str_printf(l->arena, "%.*s:%d: node", STR_FMT(l->value[SETTING_config]), n->number).p;
+  return spelling(l, SETTING_node);
+}
+
+static bool as_nodes(struct loading *l, int i, struct settings_nodes *out) {
+  (void)i;
+  *out = (struct settings_nodes){ARENA_ARRAY(l->arena, struct chain_node, NODES_MAX), l->n_nodes};
+  for (int k = 0; k < l->n_nodes; k++) {
+    const char *why = settings_node_parse(l->nodes[k].text, l->arena, &out->list[k]);
+    if (why)
+      return FAIL(l, "%s: %s", node_spelling(l, &l->nodes[k]), why);
+  }
+  return true;
+}
+
 static bool convert_all(struct loading *l, struct settings *s) {
 #define CONVERT_TEXT   as_text
 #define CONVERT_URL    as_url
 #define CONVERT_NUMBER as_number
 #define CONVERT_SWITCH as_switch
+#define CONVERT_NODES  as_nodes
 #define X(name, kind, ...)                                                                                   \
   if (!CONVERT_##kind(l, SETTING_##name, &s->name))                                                          \
     return false;
@@ -272,7 +338,9 @@ static bool derive(struct loading *l, struct settings *s) {
     if (strcmp(s->log_level, levels[i]) == 0)
       s->level = (enum log_level)i;
   s->base_url = s->base.text.p;
-  return true;
+  enum setting at;
+  why = settings_chain_join(s, l->arena, &at);
+  return !why || FAIL(l, "%s: %s", spelling(l, at), why);
 }
 
 bool settings_load(struct settings *s, struct arena *a, const struct settings_input *in, struct str *error) {
@@ -287,17 +355,31 @@ bool settings_load(struct settings *s, struct arena *a, const struct settings_in
 bool settings_exposed(const struct settings *s) {
   struct arena a;
   struct stat st;
-  if (s->source[SETTING_database] != FROM_FILE || !s->database[0])
-    return false;
+  bool secret = false;
   arena_init(&a, 1 << 20);
-  bool secret = !str_eq(database_url_shown(s->database, &a), database_url_bare(s->database, &a));
+  if (s->source[SETTING_database] == FROM_FILE && s->database[0])
+    secret = !str_eq(database_url_shown(s->database, &a), database_url_bare(s->database, &a));
+  for (int i = 0; s->source[SETTING_node] == FROM_FILE && i < s->node.n; i++)
+    secret = secret || s->node.list[i].key.p;
   arena_free(&a);
   return secret && stat(s->config, &st) == 0 && (st.st_mode & S_IROTH);
 }
 
+// A key over plain http is everybody's on the way.
+static void warn_of_keys(const struct settings *s) {
+  for (int i = 0; i < s->node.n; i++) {
+    const struct chain_node *n = &s->node.list[i];
+    struct str plain = STR("http://");
+    if (n->key.p && (str_starts(n->url, plain) || str_starts(n->solidity, plain)))
+      LOG(WARN, "a node's key is sent over plain http: use https, or leave the key out",
+          LOG_S("node", n->url));
+  }
+}
+
 void settings_warn(const struct settings *s) {
+  warn_of_keys(s);
   if (settings_exposed(s))
-    LOG(WARN, "every user of this machine can read the database's password: chmod o= the file of settings",
+    LOG(WARN, "every user of this machine can read a password or key: chmod o= the file of settings",
         LOG_C("file", s->config));
   if (!s->base.https && !s->base.loopback)
     LOG(WARN, "base_url is plain http: payers and API keys are not protected, put a TLS proxy in front",

@@ -4,10 +4,12 @@
 #pragma once
 #include "base/log.h"
 #include "daemon/base_url.h"
+#include "daemon/settings_node.h"
 
 // X(name, type, default, least, most, check, word for the value, help)
 // Types: TEXT (a path, an address; empty = not set), URL (of PostgreSQL; shown without its password), NUMBER
-// (least..most), SWITCH (yes/no).
+// (least..most), SWITCH (yes/no), NODES (given once for each: repeated in the file and on the command line,
+// CRYPTOPAY_NODE_1, _2 … in the environment; shown without their keys).
 #define SETTINGS_LIST(X)                                                                                     \
   X(data, TEXT, "./cryptopay-data", 0, 0, check_some, "DIR",                                                 \
     "folder of the control socket, of secret.key, and of the database where `database` names no other")      \
@@ -36,6 +38,18 @@
   X(allow_http_webhooks, SWITCH, "no", 0, 0, NULL, "yes|no", "webhooks may go to http:// URLs too")          \
   X(allow_private_webhooks, SWITCH, "no", 0, 0, NULL, "yes|no",                                              \
     "webhooks may go to this machine, any port, http too; for development only")                             \
+  X(network, TEXT, "main", 0, 0, check_network_name, "NAME", "main, nile, shasta or custom")                 \
+  X(usdt_contract, TEXT, "", 0, 0, check_contract, "ADDRESS", "the token, where the network is custom")      \
+  X(node, NODES, "", 0, 0, NULL, "NODE",                                                                     \
+    "node of the chain, once for each: URL [solidity=URL] [key=KEY] [rate=N] [per_day=N]")                   \
+  X(trust, TEXT, "one", 0, 0, check_trust, "LEVEL",                                                          \
+    "one: a node is believed; quorum:K: K nodes must agree; verified:K: signatures are checked too")         \
+  X(witness_file, TEXT, "", 0, 0, NULL, "FILE",                                                              \
+    "first witness set of verified:K, a JSON array of addresses; default: what K nodes agree on")            \
+  X(start_block, NUMBER, "0", 0, INT64_MAX, NULL, "N",                                                       \
+    "block to begin with at the first start; 0: the newest final one")                                       \
+  X(fee_bps, NUMBER, "0", 0, 10000, NULL, "N",                                                               \
+    "the operator's share of payments in operator custody, in 1/100 of a percent")                           \
   X(commit_batch, NUMBER, "256", 1, 4096, NULL, "N",                                                         \
     "changes written in one commit at most; 1: each its own")                                                \
   X(write_queue, NUMBER, "4096", 1, 65536, NULL, "N",                                                        \
@@ -43,10 +57,24 @@
   X(stop_grace_s, NUMBER, "20", 0, 600, NULL, "SECONDS", "how long running requests may take after SIGTERM") \
   X(log_level, TEXT, "info", 0, 0, check_log_level, "LEVEL", "debug, info, warn or error")
 
+struct settings_nodes {
+  struct chain_node *list;
+  int n;
+};
+
+struct settings_chain { // network, usdt_contract and trust, understood
+  enum network network;
+  enum trust trust;
+  int k; // nodes that must agree
+  struct tron_address token;
+  struct str genesis; // hex of block 0's id; absent: not known beforehand (custom)
+};
+
 typedef const char *setting_TEXT;
 typedef const char *setting_URL;
 typedef int64_t setting_NUMBER;
 typedef bool setting_SWITCH;
+typedef struct settings_nodes setting_NODES;
 
 enum setting {
 #define X(name, ...) SETTING_##name,
@@ -65,6 +93,7 @@ struct settings {
   int line[SETTINGS];   // in the file, where the source is FROM_FILE
   struct base_url base; // from base_url, or made from `listen`
   enum log_level level; // from log_level
+  struct settings_chain chain;
 };
 
 struct setting_flag {
@@ -93,7 +122,7 @@ void settings_help(struct buf *out);    // for serve --help
 void settings_example(struct buf *out); // an INI file with every setting, commented out
 void settings_print(const struct settings *s, struct buf *out);      // value and source of each, a line each
 void settings_print_json(const struct settings *s, struct buf *out); // the same, one object a line
-// Does the INI file hold the database's password, and may every user of the machine read it?
+// Does the INI file hold the database's password or a node's key, and may every user of the machine read it?
 bool settings_exposed(const struct settings *s);
 // What an operator must be told loudly at the start; logged.
 void settings_warn(const struct settings *s);

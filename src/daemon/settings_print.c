@@ -32,6 +32,16 @@ void settings_example(struct buf *out) {
   }
 }
 
+static struct str nodes_text(struct arena *a, const struct settings_nodes *nodes) {
+  struct buf b;
+  buf_init(&b, a, NODES_MAX * 2 * NODE_TEXT_MAX);
+  for (int i = 0; i < nodes->n; i++) {
+    buf_c(&b, i ? ", " : "");
+    buf_str(&b, settings_node_shown(&nodes->list[i], a));
+  }
+  return buf_view(&b);
+}
+
 static struct str value_text(struct arena *a, const struct settings *s, int i) {
   static const size_t at[SETTINGS] = {
 #define X(name, ...) offsetof(struct settings, name),
@@ -57,6 +67,8 @@ static struct str value_text(struct arena *a, const struct settings *s, int i) {
   }
   case KIND_SWITCH:
     return *(const bool *)field ? STR("yes") : STR("no");
+  case KIND_NODES:
+    return nodes_text(a, (const struct settings_nodes *)(const void *)field);
   }
   BUG("no such kind");
 }

@@ -2,7 +2,7 @@
 #pragma once
 #include "daemon/settings.h"
 
-enum setting_kind { KIND_TEXT, KIND_URL, KIND_NUMBER, KIND_SWITCH };
+enum setting_kind { KIND_TEXT, KIND_URL, KIND_NUMBER, KIND_SWITCH, KIND_NODES };
 
 struct setting_row {
   const char *name;

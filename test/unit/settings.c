@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -203,6 +204,122 @@ static void the_databases_password_is_not_shown(void **state) {
   assert_null(memmem(error.p, error.n, "hunter2", 7));
 }
 
+static void nodes_are_repeated(void **state) {
+  (void)state;
+  assert_true(
+      load_file("node = http://a:8090/ solidity=http://a:8091/  rate=7\nnode = https://b per_day=5 key=K\n"));
+  assert_int_equal(s.node.n, 2);
+  assert_true(str_eqc(s.node.list[0].url, "http://a:8090"));
+  assert_true(str_eqc(s.node.list[0].solidity, "http://a:8091"));
+  assert_int_equal(s.node.list[0].per_s, 7);
+  assert_true(str_eqc(s.node.list[1].solidity, "https://b"));
+  assert_true(str_eqc(s.node.list[1].key, "K"));
+  assert_int_equal(s.node.list[1].per_day, 5);
+  // the environment's order is nobody's; the command line stands in place of the environment
+  char *environment[] = {(char *)"CRYPTOPAY_NODE_10=http://n10", (char *)"CRYPTOPAY_NODE_2=http://n2",
+                         (char *)"CRYPTOPAY_NODE=http://n0", NULL};
+  assert_true(load(NULL, 0, environment));
+  assert_int_equal(s.node.n, 3);
+  assert_true(str_eqc(s.node.list[0].url, "http://n0"));
+  assert_true(str_eqc(s.node.list[1].url, "http://n2"));
+  assert_true(str_eqc(s.node.list[2].url, "http://n10"));
+  struct setting_flag flags[] = {{STR("node"), STR("http://f2")}, {STR("node"), STR("http://f1")}};
+  assert_true(load(flags, 2, environment));
+  assert_int_equal(s.node.n, 2);
+  assert_true(str_eqc(s.node.list[0].url, "http://f2"));
+  char *wrong[] = {(char *)"CRYPTOPAY_NODE_x=http://n", NULL};
+  assert_false(load(NULL, 0, wrong));
+  says("did you mean CRYPTOPAY_NODE?");
+}
+
+static void wrong_nodes_say_what(void **state) {
+  (void)state;
+  static const char *const wrong[][2] = {
+      {"a:8090", "expected http"},
+      {"http://a?x", "no ?"},
+      {"http://hunter2@a", "key=KEY"},
+      {"http://a kay=hunter2", "unknown word \"kay=\"; did you mean \"key=\"?"},
+      {"http://a hunter2", "word 2 is not understood"},
+      {"http://a key=", "the key is empty"},
+      {"http://a key=hunter2\x7f", "visible ASCII"},
+      {"http://a key=hunter2 rate=0", "rate is from 1"},
+      {"http://a key=hunter2 solidity=b", "expected http"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    if (load_flag("node", wrong[i][0]))
+      fail_msg("accepted %s", wrong[i][0]);
+    says("--node: ");
+    says(wrong[i][1]);
+    assert_null(memmem(error.p, error.n, "hunter2", 7));
+  }
+  assert_false(load_file("\nnode = http://a\nnode = http://b what=1\n"));
+  says(":3: node: unknown word");
+  char *environment[] = {(char *)"CRYPTOPAY_NODE_3=nowhere", NULL};
+  assert_false(load(NULL, 0, environment));
+  says("CRYPTOPAY_NODE_3: expected http");
+  assert_false(load_file("node = http://a/\nnode = http://a\n"));
+  says("the same URL is given twice");
+}
+
+static void a_nodes_key_is_not_shown(void **state) {
+  (void)state;
+  struct buf out;
+  buf_init(&out, &arena, 1 << 20);
+  assert_true(load_file("node = https://b key=hunter2 rate=3\nnode = http://c\n"));
+  settings_print(&s, &out);
+  settings_print_json(&s, &out);
+  assert_non_null(memmem(out.p, out.n, "https://b key=*** rate=3, http://c", 34));
+  assert_null(memmem(out.p, out.n, "hunter2", 7));
+  chmod(file, 0644);
+  assert_true(settings_exposed(&s));
+  assert_true(load_flag("node", "https://b key=hunter2"));
+  assert_false(settings_exposed(&s));
+}
+
+static void the_chain_is_put_together(void **state) {
+  (void)state;
+  assert_true(load(NULL, 0, NULL));
+  assert_int_equal(s.chain.network, NETWORK_MAIN);
+  assert_int_equal(s.chain.trust, TRUST_ONE);
+  assert_int_equal(s.chain.k, 1);
+  assert_int_equal(s.chain.token.account[0], 0xa6);
+  assert_int_equal(s.chain.genesis.n, 64);
+  assert_false(load_file("network = custom\n"));
+  says(":1: network: custom needs the token's address too");
+  assert_true(load_file("network = custom\nusdt_contract = TXYZopYRdj2D9XRtbG411XZZ3kM5VkAeBf\n"));
+  assert_null(s.chain.genesis.p);
+  assert_int_equal(s.chain.token.account[0], 0xec);
+  assert_false(load_file("usdt_contract = TXYZopYRdj2D9XRtbG411XZZ3kM5VkAeBf\n"));
+  says("goes with network = custom only");
+  assert_true(load_file("network = nile\nusdt_contract = TXYZopYRdj2D9XRtbG411XZZ3kM5VkAeBf\n"));
+  assert_false(load_flag("usdt-contract", "TXYZopYRdj2D9XRtbG411XZZ3kM5VkAeBg"));
+  says("good checksum");
+  assert_false(load_flag("network", "mainnet"));
+  says("expected main, nile");
+}
+
+static void trust_needs_its_nodes(void **state) {
+  (void)state;
+  assert_true(load_file("node = http://a\nnode = http://b\nnode = http://c\ntrust = quorum:2\n"));
+  assert_int_equal(s.chain.trust, TRUST_QUORUM);
+  assert_int_equal(s.chain.k, 2);
+  assert_true(load_file("node = http://a\ntrust = verified:1\n"));
+  assert_int_equal(s.chain.trust, TRUST_VERIFIED);
+  assert_false(load_file("node = http://a\ntrust = quorum:2\n"));
+  says(":2: trust: quorum:2 needs 2 nodes that agree, and 1 is named");
+  assert_false(load_flag("trust", "verified:1"));
+  says("and 0 are named");
+  static const char *const wrong[] = {"two",        "quorum",    "quorum:",  "quorum:0",
+                                      "verified:x", "quorum:-1", "quorum:17"};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    assert_false(load_flag("trust", wrong[i]));
+    says("--trust: expected one, quorum:K or verified:K");
+  }
+  assert_false(load_flag("fee-bps", "10001"));
+  assert_true(load_flag("start-block", "70000000"));
+  assert_int_equal(s.start_block, 70000000);
+}
+
 // dist/cryptopay.ini is what the program itself prints; it must also be loadable with every line switched on.
 static void example_file_is_up_to_date(void **state) {
   (void)state;
@@ -233,6 +350,11 @@ int main(void) {
       cmocka_unit_test(base_urls),
       cmocka_unit_test(all_are_shown_with_their_source),
       cmocka_unit_test(the_databases_password_is_not_shown),
+      cmocka_unit_test(nodes_are_repeated),
+      cmocka_unit_test(wrong_nodes_say_what),
+      cmocka_unit_test(a_nodes_key_is_not_shown),
+      cmocka_unit_test(the_chain_is_put_together),
+      cmocka_unit_test(trust_needs_its_nodes),
       cmocka_unit_test(example_file_is_up_to_date),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

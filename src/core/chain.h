@@ -8,6 +8,8 @@
 
 enum { CHAIN_ID_N = 32, TXID_N = 32 };
 
+enum network { NETWORK_MAIN, NETWORK_NILE, NETWORK_SHASTA, NETWORK_CUSTOM };
+
 struct chain_id { // of a block
   uint8_t bytes[CHAIN_ID_N];
 };

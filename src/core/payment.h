@@ -54,6 +54,8 @@ struct payment {
   int64_t cancelled_us;  // 0: not cancelled
   struct str txid;       // of the transfer that completed the sum
   int64_t paid_us;       // its block time; 0: not paid
+  int64_t seen_number;   // block, not final yet, in which money for it was seen; 0: none
+  struct str seen_txid;  // the transaction
   int64_t due_us;        // when time alone changes something next (expiry, release); 0: never
   int64_t replaced_by;   // row of the payment that took its order over; 0: none
   int64_t version;       // goes up with every change

@@ -2,6 +2,7 @@
 #pragma once
 #include "base/seal.h"
 #include "base/world.h"
+#include "core/chain.h"
 #include "core/payment_id.h"
 #include "store/store.h"
 
@@ -23,6 +24,7 @@ struct env {
   const struct world *world;
   struct store *store;
   struct bell *bell;
+  enum network network;
   struct chain_view *chain; // NULL: no node is configured
   struct notify *notify;    // other nodes; NULL: there are none, or nothing is told to them
   struct key_cache *keys;

@@ -23,8 +23,6 @@ struct chain_node {         // as configured; texts outlive the chain
   int64_t per_s, per_day;   // requests; 0: the default for such a URL
 };
 
-enum network { NETWORK_MAIN, NETWORK_NILE, NETWORK_SHASTA, NETWORK_CUSTOM };
-
 struct chain_options {
   const struct world *world;
   struct fetcher *fetcher;

@@ -15,3 +15,6 @@ static inline uint64_t job_key_payment(int64_t row) {
 static inline uint64_t job_key_lease(struct str name) {
   return (uint32_t)str_hash(name) | 1;
 }
+
+// What moves along the chain: one at a time.
+#define JOB_KEY_CHAIN (UINT64_C(1) << 62)

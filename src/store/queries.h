@@ -204,6 +204,19 @@
   X(Q_RESERVATION_LOOK,                                                                                      \
     "SELECT a.removed, r.payment_id FROM addresses a LEFT JOIN reservations r ON r.address_id = a.id"        \
     " AND r.pay_amount = $2 WHERE a.id = $1 AND a.project_id = $3")                                          \
+  /* the chain */                                                                                            \
+  X(Q_CHAIN_GET,                                                                                             \
+    "SELECT network, genesis, token, number, block_id, time_us, witnesses, head, head_us, solid, heard_us, " \
+    "behind, level_us, trouble, rescan_next, rescan_to FROM chain WHERE id = 1")                             \
+  X(Q_CHAIN_ADD, "INSERT INTO chain (id, network, genesis, token, number, block_id, time_us, witnesses, "    \
+                 "head, head_us, solid, heard_us, behind, level_us, rescan_next, rescan_to) VALUES (1, $1, " \
+                 "$2, $3, $4, $5, $6, $7, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT (id) DO NOTHING RETURNING 1")  \
+  X(Q_CHAIN_MOVE, "UPDATE chain SET number = $1, block_id = $2, time_us = $3, witnesses = COALESCE($4, "     \
+                  "witnesses) WHERE id = 1 AND number = $5 AND block_id = $6 RETURNING 1")                   \
+  X(Q_CHAIN_TELL, "UPDATE chain SET head = $1, head_us = $2, solid = $3, heard_us = $4, behind = $5, "       \
+                  "level_us = $6, trouble = $7 WHERE id = 1")                                                \
+  X(Q_CHAIN_RESCAN,                                                                                          \
+    "UPDATE chain SET rescan_next = $1, rescan_to = $2 WHERE id = 1 AND rescan_next = $3 RETURNING 1")       \
   /* transfers and the timeline */                                                                           \
   X(Q_TRANSFER_ADD,                                                                                          \
     "INSERT INTO transfers (txid, log_index, is_test, payment_id, value, block_us)"                          \

@@ -29,6 +29,27 @@
   X(METRIC_WEBHOOK_OLDEST_S, gauge, "webhook_oldest_pending_seconds", "",                                    \
     "Age of the oldest pending delivery.")                                                                   \
   X(METRIC_WEBHOOK_SECONDS, histogram, "webhook_attempt_duration_seconds", "", "How long an attempt took.")  \
+  X(METRIC_CHAIN_HEAD, gauge, "chain_head", "", "Newest block that nodes have shown.")                       \
+  X(METRIC_CHAIN_SOLID, gauge, "chain_solid", "", "Newest final block that nodes have shown.")               \
+  X(METRIC_CHAIN_CURSOR, gauge, "chain_cursor", "", "Last block whose transfers are in the book.")           \
+  X(METRIC_CHAIN_LAG_BLOCKS, gauge, "chain_lag_blocks", "", "Final blocks that are not in the book yet.")    \
+  X(METRIC_CHAIN_LAG_S, gauge, "chain_lag_seconds", "", "Age of the last block in the book.")                \
+  X(METRIC_CHAIN_BEHIND, gauge, "chain_catching_up", "", "1: behind, the head is not looked at.")            \
+  X(METRIC_CHAIN_STALLED, gauge, "chain_stalled", "", "1: the chain cannot be followed for now.")            \
+  X(METRIC_CHAIN_FORKS, counter, "chain_forks_total", "",                                                    \
+    "Times that blocks which were not final vanished.")                                                      \
+  X(METRIC_NODE_OK, counter, "node_requests_total", "outcome=\"ok\"", "Requests to nodes.")                  \
+  X(METRIC_NODE_UNREACHABLE, counter, "node_requests_total", "outcome=\"unreachable\"",                      \
+    "Requests to nodes.")                                                                                    \
+  X(METRIC_NODE_LIMITED, counter, "node_requests_total", "outcome=\"limited\"", "Requests to nodes.")        \
+  X(METRIC_NODE_REFUSED, counter, "node_requests_total", "outcome=\"refused\"", "Requests to nodes.")        \
+  X(METRIC_NODE_WRONG, counter, "node_requests_total", "outcome=\"wrong\"", "Requests to nodes.")            \
+  X(METRIC_NODE_DISAGREEMENTS, counter, "node_disagreements_total", "",                                      \
+    "Blocks of which a node said something else than the others.")                                           \
+  X(METRIC_TRANSFERS_CREDITED, counter, "transfers_credited_total", "",                                      \
+    "Final transfers that went to a payment.")                                                               \
+  X(METRIC_TRANSFERS_UNMATCHED, counter, "transfers_unmatched_total", "",                                    \
+    "Final transfers to our addresses that fit no payment.")                                                 \
   X(METRIC_JOBS, counter, "store_jobs_total", "", "Jobs run by the writer.")                                 \
   X(METRIC_STATEMENTS, counter, "store_statements_total", "", "Statements of jobs that write or read.")      \
   X(METRIC_COMMITS, counter, "store_commits_total", "", "Transactions committed by the writer.")             \

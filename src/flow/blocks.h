@@ -34,9 +34,14 @@ enum err flow_blocks_seen(struct env *env, struct arena *a, const struct chain_b
                           int64_t forked_from) MUST_CHECK;
 
 // Blocks below the cursor once more: what is missing in the book is credited, what differs is reported (log,
-// metric) and left alone; what agrees is not touched.
+// metric) and left alone; what agrees is not touched. A rescan under way (rescan_next, rescan_to) moves on to
+// the block after the last of these, in the same transaction; 0, 0 when that is past its end.
 enum err flow_blocks_again(struct env *env, struct arena *a, const struct chain_block *blocks, int n,
                            struct blocks_done *done) MUST_CHECK;
+
+// Asks for a rescan of everything from `from` up to the cursor; the watching node does it. A rescan that is
+// under way begins anew, at the lower of the two. ERR_NOT_FOUND: nothing is followed yet, or `from` is above.
+enum err flow_rescan(struct env *env, struct arena *a, int64_t from, struct chain_row *out) MUST_CHECK;
 
 // Live payments that the cursor's time has passed expire; reservations whose quarantine it has passed are
 // given back. Returns how many; call again while that is `limit`.

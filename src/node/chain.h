@@ -58,8 +58,11 @@ void chain_turn(struct chain *c, const struct chain_cursor *cursor, struct arena
 bool chain_begin(struct chain *c, int64_t start_block, struct arena *a, struct chain_cursor *out);
 // These are in the book now; the window moves.
 void chain_credited(struct chain *c, const struct chain_cursor *cursor);
-// The verifier's state that belongs to the cursor, to be stored with it. Absent unless TRUST_VERIFIED.
+// The verifier's state after the last block given out as final (at the beginning: after the cursor's), to be
+// stored in one transaction with the cursor. Absent unless TRUST_VERIFIED.
 struct str chain_witnesses(struct chain *c, struct arena *a);
+// Hex of block 0's id: as expected, or as nodes have said (custom); absent: nobody has said yet. The chain's.
+struct str chain_genesis(const struct chain *c);
 
 void chain_status_get(const struct chain *c, struct chain_status *out);
 // A line for each node: reachable, same chain, head, final head, disagreements, limits, clock (doctor,

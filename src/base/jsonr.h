@@ -26,9 +26,10 @@ void jsonr_init(struct jsonr *r, struct str text);
 char jsonr_peek(struct jsonr *r); // '{' '[' '"' '0' (any number) 't' 'f' 'n'; 0: bad, or the end of the text
 
 bool jsonr_open(struct jsonr *r, char bracket); // '{' or '['
-bool jsonr_key(struct jsonr *r,
-               struct str *key);  // the next key of an object; false at its end, which is read
-bool jsonr_item(struct jsonr *r); // is there a next item of the array? false: its end is read
+// The next key of an object; false at its end, which is read. A key with an escape in it is bad: no node
+// writes one, and a name that has two spellings could be hidden from who looks for it.
+bool jsonr_key(struct jsonr *r, struct str *key);
+bool jsonr_item(struct jsonr *r);                 // is there a next item of the array? false: its end is read
 bool jsonr_str(struct jsonr *r, struct str *out); // the characters between the quotes, escapes as they stand
 bool jsonr_i64(struct jsonr *r, int64_t *out);    // an integer; anything else that is a number is bad
 bool jsonr_bool(struct jsonr *r, bool *out);

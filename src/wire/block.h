@@ -4,7 +4,7 @@
 #include "base/hmac.h"
 #include "wire/address.h"
 
-enum { BLOCK_ID_N = 32, SIGNATURE_N = 65 };
+enum { BLOCK_ID_N = 32, SIGNATURE_N = 65, BLOCK_HEADER_MAX = 192 };
 
 struct block_header {
   int64_t number, time_ms, witness_id, version;
@@ -17,6 +17,8 @@ struct block_header {
 
 // Canonical protobuf of the header, in the order of its fields, defaults left out.
 void block_header_encode(const struct block_header *h, struct buf *out);
+// The reverse, of canonical bytes only. Knows nothing of the signature.
+bool block_header_decode(struct str raw, struct block_header *out);
 // sha256 of that, its first 8 bytes replaced by the height; `hash` (may be NULL) gets the sha256 itself.
 void block_id(const struct block_header *h, uint8_t id[BLOCK_ID_N], uint8_t hash[SHA256_N]);
 // Who signed it. False: no key belongs to this signature.
@@ -24,6 +26,7 @@ bool block_signer(const struct block_header *h, struct tron_address *out);
 bool signature_recover(const uint8_t hash[SHA256_N], const uint8_t signature[SIGNATURE_N],
                        struct tron_address *out);
 
+void merkle_pair(const uint8_t left[SHA256_N], const uint8_t right[SHA256_N], uint8_t out[SHA256_N]);
 // Root of a list of leaves; an odd last one is carried up unchanged; none: zeros. Overwrites the list.
 void merkle_root(uint8_t (*leaves)[SHA256_N], size_t n, uint8_t root[SHA256_N]);
 

@@ -93,6 +93,10 @@ static bool receiver_answer(struct receiver *r, struct receiver_connection *c) {
     receiver_send(c, "HTTP/1.1 503 Busy\r\nRetry-After: 1200\r\nContent-Length: 5\r\n\r\nlater");
   } else if (strncmp(path, "/empty", 6) == 0) {
     receiver_send(c, "HTTP/1.1 204 No Content\r\n\r\n");
+  } else if (strncmp(path, "/claims", 7) == 0) {
+    receiver_send(c, "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nless");
+  } else if (strncmp(path, "/packed", 7) == 0) {
+    receiver_send(c, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08!");
   } else if (strncmp(path, "/short", 6) == 0) {
     receiver_send(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nnot a hundred");
     receiver_drop(r, c, false);

@@ -86,9 +86,6 @@ CREATE TABLE entries (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX entries_account ON entries (account_id, journal_id);
 
--- The operator's fee, in ten-thousandths of what is credited.
-ALTER TABLE projects ADD COLUMN fee_bps INTEGER NOT NULL DEFAULT 0;
-
 -- Verified mode: what proves the credited transfers, and the signed headers that make their blocks final.
 CREATE TABLE proofs (
   transfer_id INTEGER PRIMARY KEY,

@@ -108,6 +108,11 @@
     "key.")                                                                                                   \
   X(ERR_CUSTODY, 409, "custody_conflict",                                                                     \
     "A project has either merchant or operator custody: remove the other kind of addresses first.")           \
+  X(ERR_TXID, 422, "invalid_txid", "A transaction hash has 64 hexadecimal digits.")                           \
+  X(ERR_CLAIMS, 429, "too_many_claims", "Too many transactions were named for this payment already.")         \
+  X(ERR_NO_TRANSFER, 404, "transfer_not_found", "Transfer not found.")                                        \
+  X(ERR_ATTACHED, 409, "transfer_attached", "This transfer belongs to a payment already.")                    \
+  X(ERR_OTHER_PROJECT, 409, "other_project", "Transfer and payment belong to different projects.")            \
   X(ERR_SETTING, 422, "invalid_setting", "This setting does not exist or the value does not fit.")
 
 enum err {

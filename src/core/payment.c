@@ -2,10 +2,6 @@
 #include "base/bug.h"
 #include "base/timefmt.h"
 
-// Money below this that completes no sum is booked but changes no state (spec "Matching a confirmed
-// transfer").
-#define DUST_MICRO 10000
-
 static const char *const status_names[PAY_STATUSES] = {"pending", "paid", "expired", "failed"};
 
 static const char *const sub_names[PAY_SUBS] = {NULL,       "waiting", "seen",   "confirming", "underpaid",
@@ -49,6 +45,18 @@ static int64_t next_due_us(const struct payment *p) {
   return p->is_test ? 0 : p->quarantine_us;
 }
 
+static bool is_seen(const struct payment *p) {
+  return p->sub == SUB_SEEN || p->sub == SUB_CONFIRMING;
+}
+
+// A sighting of an earlier block says nothing any more once a later one is in the book.
+static void forget_sighting(struct payment *p, int64_t number) {
+  if (p->seen_number > number)
+    return;
+  p->seen_number = 0;
+  p->seen_txid = STR_NONE;
+}
+
 void payment_open(struct payment *p, const struct pay_policy *policy, int64_t now_us) {
   p->status = PAY_PENDING;
   p->sub = SUB_WAITING;
@@ -67,6 +75,11 @@ void payment_take_over(struct payment *p, const struct payment *old) {
   p->received = old->received;
   if (p->received.micro > 0)
     p->sub = SUB_UNDERPAID;
+  if (!is_seen(old))
+    return;
+  p->sub = SUB_SEEN;
+  p->seen_number = old->seen_number;
+  p->seen_txid = old->seen_txid;
 }
 
 void payment_replace(struct payment *old, int64_t by_row, bool takes_over, struct pay_effects *fx) {
@@ -80,6 +93,7 @@ void payment_replace(struct payment *old, int64_t by_row, bool takes_over, struc
   } else {
     old->due_us = next_due_us(old);
   }
+  forget_sighting(old, INT64_MAX);
   old->replaced_by = by_row;
   old->version++;
 }
@@ -101,6 +115,7 @@ static bool lengthen(struct payment *p, const struct pay_policy *policy, enum pa
 
 static void complete(struct payment *p, const struct pay_transfer *t, bool late, struct pay_effects *fx) {
   change_status(p, PAY_PAID, fx, "paid");
+  forget_sighting(p, INT64_MAX);
   p->txid = t->txid;
   p->paid_us = t->block_us;
   if (usdt_cmp(p->received, p->pay_amount) > 0)
@@ -110,23 +125,26 @@ static void complete(struct payment *p, const struct pay_transfer *t, bool late,
 }
 
 // A part that comes after the end gives no more time: what has expired does not wait again.
-static void part_payment(struct payment *p, const struct pay_policy *policy, bool late,
+static void part_payment(struct payment *p, const struct pay_policy *policy, const struct pay_transfer *t,
                          struct pay_effects *fx) {
+  bool late = t->block_us >= p->expires_us;
   if (p->status == PAY_PENDING && late)
     change_status(p, PAY_EXPIRED, fx, "underpaid");
   else if (p->status == PAY_PENDING)
     (void)lengthen(p, policy, EXT_PART);
-  fx->became_underpaid = p->sub != SUB_UNDERPAID;
+  fx->became_underpaid = usdt_cmp(p->received, t->value) == 0; // the first one
   fx->event = "underpaid";
-  p->sub = SUB_UNDERPAID;
+  forget_sighting(p, t->number);
+  p->sub = p->seen_number ? SUB_SEEN : SUB_UNDERPAID;
 }
 
 // Late money that the project wants to decide on itself.
-static void to_review(struct payment *p, struct pay_effects *fx) {
+static void to_review(struct payment *p, const struct pay_transfer *t, struct pay_effects *fx) {
   if (p->status == PAY_PENDING)
     change_status(p, PAY_EXPIRED, fx, "review");
   fx->event = "review";
   p->sub = SUB_REVIEW;
+  forget_sighting(p, t->number);
 }
 
 // A tolerance for large sums must not give small ones away: a tenth of the amount at most.
@@ -135,29 +153,109 @@ static struct usdt tolerance_for(const struct payment *p, const struct pay_polic
   return usdt_cmp(policy->tolerance, most) < 0 ? policy->tolerance : most;
 }
 
+bool payment_completes(const struct payment *p, const struct pay_policy *policy, struct usdt value) {
+  struct usdt sum, accepted;
+  return usdt_add(p->received, value, &sum) && usdt_add(sum, tolerance_for(p, policy), &accepted) &&
+         usdt_cmp(accepted, p->pay_amount) >= 0;
+}
+
 enum err payment_transfer(struct payment *p, const struct pay_policy *policy, const struct pay_transfer *t,
                           struct pay_effects *fx) {
   *fx = (struct pay_effects){0};
-  struct usdt sum, accepted;
+  struct usdt sum;
   bool late = t->block_us >= p->expires_us;
   if (p->status == PAY_PAID || p->status == PAY_FAILED || p->replaced_by || t->value.micro <= 0 ||
-      t->block_us >= p->quarantine_us || !usdt_add(p->received, t->value, &sum) ||
-      !usdt_add(sum, tolerance_for(p, policy), &accepted))
+      t->block_us >= p->quarantine_us || !usdt_add(p->received, t->value, &sum))
     return ERR_MOVE;
-  bool completes = usdt_cmp(accepted, p->pay_amount) >= 0;
+  bool completes = payment_completes(p, policy, t->value);
   if (!completes && t->value.micro < DUST_MICRO)
     fx->event = "dust";
   else if (late && !policy->accept_late)
-    to_review(p, fx);
+    to_review(p, t, fx);
   else {
     p->received = sum;
     if (completes)
       complete(p, t, late, fx);
     else
-      part_payment(p, policy, late, fx);
+      part_payment(p, policy, t, fx);
   }
   p->due_us = next_due_us(p);
   p->version++;
+  return ERR_NONE;
+}
+
+// What has given its reservation back already does not get it again.
+static void changed(struct payment *p) {
+  if (p->due_us)
+    p->due_us = next_due_us(p);
+  p->version++;
+}
+
+enum err payment_attach(struct payment *p, const struct pay_policy *policy, const struct pay_transfer *t,
+                        struct pay_effects *fx) {
+  *fx = (struct pay_effects){.event = "attached"};
+  bool completes = payment_completes(p, policy, t->value);
+  if (p->replaced_by || t->value.micro <= 0 || !usdt_add(p->received, t->value, &p->received))
+    return ERR_MOVE;
+  if (p->status == PAY_PAID) {
+    if (usdt_cmp(p->received, p->pay_amount) > 0)
+      p->sub = SUB_OVERPAID;
+  } else if (completes)
+    complete(p, t, t->block_us >= p->expires_us, fx);
+  else if (p->status == PAY_FAILED)
+    p->sub = SUB_REVIEW;
+  else
+    part_payment(p, policy, t, fx);
+  changed(p);
+  return ERR_NONE;
+}
+
+enum err payment_accept(struct payment *p, const struct pay_transfer *last, struct pay_effects *fx) {
+  *fx = (struct pay_effects){0};
+  if (p->status == PAY_PAID || p->replaced_by || p->received.micro <= 0)
+    return ERR_MOVE;
+  complete(p, last, last->block_us >= p->expires_us, fx);
+  changed(p);
+  return ERR_NONE;
+}
+
+void payment_review(struct payment *p, const struct pay_transfer *t, struct pay_effects *fx) {
+  *fx = (struct pay_effects){.event = "review"};
+  if (p->status == PAY_PENDING || p->status == PAY_EXPIRED)
+    to_review(p, t, fx);
+  else if (p->status == PAY_FAILED)
+    p->sub = SUB_REVIEW;
+  changed(p);
+}
+
+// What it is when nothing is seen.
+static enum pay_sub unseen_sub(const struct payment *p) {
+  if (p->received.micro > 0)
+    return SUB_UNDERPAID;
+  return p->status == PAY_PENDING ? SUB_WAITING : SUB_NONE;
+}
+
+enum err payment_seen(struct payment *p, int64_t number, struct str txid, struct pay_effects *fx) {
+  *fx = (struct pay_effects){.event = "seen", .detail = txid};
+  bool open = p->status == PAY_PENDING || p->status == PAY_EXPIRED;
+  bool known = p->seen_number == number && str_eq(p->seen_txid, txid);
+  if (!open || p->replaced_by || known || p->sub == SUB_REVIEW)
+    return ERR_MOVE;
+  p->sub = SUB_SEEN;
+  p->seen_number = number;
+  p->seen_txid = txid;
+  changed(p);
+  return ERR_NONE;
+}
+
+enum err payment_unseen(struct payment *p, struct pay_effects *fx) {
+  *fx = (struct pay_effects){.event = "unseen", .detail = p->seen_txid};
+  if (!p->seen_number)
+    return ERR_MOVE;
+  forget_sighting(p, INT64_MAX);
+  if (is_seen(p))
+    p->sub = unseen_sub(p);
+  changed(p);
   return ERR_NONE;
 }
 
@@ -166,7 +264,7 @@ enum err payment_expire(struct payment *p, int64_t now_us, struct pay_effects *f
   if (p->status != PAY_PENDING || now_us < p->expires_us)
     return ERR_MOVE;
   change_status(p, PAY_EXPIRED, fx, "expired");
-  if (p->received.micro == 0)
+  if (p->received.micro == 0 && !is_seen(p))
     p->sub = SUB_NONE;
   p->due_us = next_due_us(p);
   p->version++;

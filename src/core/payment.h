@@ -73,6 +73,7 @@ struct pay_policy {
 struct pay_effects {
   bool became_paid, became_expired, became_failed, became_underpaid; // at most the first three one at a time
   const char *event; // for the payment's timeline: "paid", "underpaid", "expired", …
+  struct str detail; // of the event; absent: none
 };
 
 const char *pay_status_name(enum pay_status s);         // "pending", …
@@ -88,6 +89,9 @@ void payment_open(struct payment *p, const struct pay_policy *policy, int64_t no
 void payment_take_over(struct payment *p, const struct payment *old);
 void payment_replace(struct payment *old, int64_t by_row, bool takes_over, struct pay_effects *fx);
 
+// Money below this that completes no sum is booked but changes no state.
+#define DUST_MICRO 10000
+
 // The quarantine is over: its reservation is given back.
 void payment_release(struct payment *p);
 
@@ -97,14 +101,37 @@ struct pay_transfer {
   struct str txid; // absent: none
   struct usdt value;
   int64_t block_us;
+  int64_t number; // of its block; 0 on the simulated chain
 };
 enum err payment_transfer(struct payment *p, const struct pay_policy *policy, const struct pay_transfer *t,
                           struct pay_effects *fx) MUST_CHECK;
 
+// Would this much complete the sum, the project's tolerance included?
+bool payment_completes(const struct payment *p, const struct pay_policy *policy, struct usdt value);
+
+// The merchant decides that a transfer is this payment's, whatever its time and the payment's state: the sum
+// grows, and pays if it is enough. ERR_MOVE where another payment has taken its order over.
+enum err payment_attach(struct payment *p, const struct pay_policy *policy, const struct pay_transfer *t,
+                        struct pay_effects *fx) MUST_CHECK;
+
+// The merchant takes what has arrived for enough; `last` is its last transfer. Also makes `failed` into
+// `paid`. ERR_MOVE where nothing has arrived, or it is paid or replaced.
+enum err payment_accept(struct payment *p, const struct pay_transfer *last,
+                        struct pay_effects *fx) MUST_CHECK;
+
+// Money for it arrived that the merchant must decide on (paid already, cancelled, late, …): noted, not
+// counted.
+void payment_review(struct payment *p, const struct pay_transfer *t, struct pay_effects *fx);
+
+// A transfer that would be credited stands in a block that is not final yet; or it has vanished from there.
+// ERR_MOVE: nothing changes.
+enum err payment_seen(struct payment *p, int64_t number, struct str txid, struct pay_effects *fx) MUST_CHECK;
+enum err payment_unseen(struct payment *p, struct pay_effects *fx) MUST_CHECK;
+
 // The chain's time has passed the end. ERR_MOVE where it is not pending or not yet over.
 enum err payment_expire(struct payment *p, int64_t now_us, struct pay_effects *fx) MUST_CHECK;
 
-// Payer or merchant cancels. ERR_MOVE once money is there or the payment has ended.
+// Payer or merchant cancels. ERR_MOVE once money was seen or is there, or the payment has ended.
 enum err payment_cancel(struct payment *p, int64_t now_us, struct pay_effects *fx) MUST_CHECK;
 
 // The payer asks for more time: once, by one window. ERR_MOVE otherwise.

@@ -34,7 +34,8 @@ static enum err test_transfer(struct flow_action *f, struct usdt value, int64_t 
   char digits[2 * TEST_TXID_BYTES + 1];
   world_random(f->env->world, random, sizeof random);
   hex_encode(random, sizeof random, digits);
-  const struct pay_transfer t = {str_printf(j->arena, "test_%s", digits), value, block_us};
+  const struct pay_transfer t = {
+      .txid = str_printf(j->arena, "test_%s", digits), .value = value, .block_us = block_us};
   enum err e = payment_transfer(&f->payment, &f->project.policy, &t, fx);
   if (e == ERR_NONE)
     f->transfer = t;

@@ -33,6 +33,7 @@ struct env {
   const struct seal_key *seal;  // opens the secrets in the database
   struct payment_id_key id_key; // from the database, loaded by env_load()
   struct str base_url;          // without a slash at the end
+  int64_t fee_bps;              // operator's setting: of every live credit
   bool allow_http_webhooks;     // operator's setting: http targets
 };
 

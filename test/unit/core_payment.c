@@ -30,7 +30,8 @@ static struct payment opened(void) {
 }
 
 static enum err pay(struct payment *p, int64_t micro, int64_t at_us, struct pay_effects *fx) {
-  return payment_transfer(p, &policy, &(struct pay_transfer){STR("tx"), (struct usdt){micro}, at_us}, fx);
+  return payment_transfer(p, &policy,
+                          &(struct pay_transfer){.txid = STR("tx"), .value = {micro}, .block_us = at_us}, fx);
 }
 
 static void exact_amount_pays(void **state) {
@@ -112,7 +113,9 @@ static void late_money_waits_for_review_where_the_project_says_so(void **state) 
   struct pay_effects fx;
   strict.accept_late = false;
   assert_int_equal(
-      payment_transfer(&p, &strict, &(struct pay_transfer){STR("tx"), p.pay_amount, p.expires_us}, &fx),
+      payment_transfer(
+          &p, &strict,
+          &(struct pay_transfer){.txid = STR("tx"), .value = p.pay_amount, .block_us = p.expires_us}, &fx),
       ERR_NONE);
   assert_int_equal(p.status, PAY_EXPIRED);
   assert_int_equal(p.sub, SUB_REVIEW);
@@ -139,18 +142,24 @@ static void tolerance_forgives_a_little(void **state) {
   struct pay_effects fx;
   kind.tolerance = (struct usdt){13400};
   assert_int_equal(
-      payment_transfer(&p, &kind, &(struct pay_transfer){STR("tx"), (struct usdt){49999999}, NOW}, &fx),
+      payment_transfer(
+          &p, &kind,
+          &(struct pay_transfer){.txid = STR("tx"), .value = (struct usdt){49999999}, .block_us = NOW}, &fx),
       ERR_NONE);
   assert_int_equal(p.status, PAY_PENDING);
   p = opened();
-  assert_int_equal(payment_transfer(&p, &kind, &(struct pay_transfer){STR("tx"), USDT(50), NOW}, &fx),
-                   ERR_NONE);
+  assert_int_equal(
+      payment_transfer(&p, &kind,
+                       &(struct pay_transfer){.txid = STR("tx"), .value = USDT(50), .block_us = NOW}, &fx),
+      ERR_NONE);
   assert_int_equal(p.status, PAY_PAID);
   kind.tolerance = USDT(1);
   p = opened();
   p.pay_amount = USDT(1);
   assert_int_equal(
-      payment_transfer(&p, &kind, &(struct pay_transfer){STR("tx"), (struct usdt){899999}, NOW}, &fx),
+      payment_transfer(
+          &p, &kind,
+          &(struct pay_transfer){.txid = STR("tx"), .value = (struct usdt){899999}, .block_us = NOW}, &fx),
       ERR_NONE);
   assert_int_equal(p.status, PAY_PENDING); // a tenth at most
 }
@@ -235,6 +244,101 @@ static void a_live_payment_keeps_its_reservation_through_the_quarantine(void **s
   assert_int_equal(p.due_us, 0);
 }
 
+static void what_is_seen_cannot_be_cancelled_but_extended(void **state) {
+  (void)state;
+  struct payment p = opened();
+  struct pay_effects fx;
+  p.is_test = false;
+  assert_int_equal(payment_seen(&p, 500, STR("tx"), &fx), ERR_NONE);
+  assert_int_equal(p.sub, SUB_SEEN);
+  assert_int_equal(p.seen_number, 500);
+  assert_int_equal(p.version, 2);
+  assert_int_equal(payment_seen(&p, 500, STR("tx"), &fx), ERR_MOVE); // known
+  assert_int_equal(payment_cancel(&p, NOW + 1, &fx), ERR_MOVE);
+  p.sub = SUB_CONFIRMING; // as it is read later
+  assert_int_equal(payment_cancel(&p, NOW + 1, &fx), ERR_MOVE);
+  assert_int_equal(payment_extend(&p, &policy, NOW + 1, &fx), ERR_NONE);
+  assert_int_equal(payment_unseen(&p, &fx), ERR_NONE);
+  assert_int_equal(p.sub, SUB_WAITING);
+  assert_null(p.seen_txid.p);
+  assert_int_equal(payment_unseen(&p, &fx), ERR_MOVE);
+  assert_int_equal(payment_cancel(&p, NOW + 1, &fx), ERR_NONE);
+  assert_int_equal(payment_seen(&p, 501, STR("tx"), &fx), ERR_MOVE);
+}
+
+static void a_sighting_ends_with_its_block(void **state) {
+  (void)state;
+  struct payment p = opened();
+  struct pay_effects fx;
+  struct pay_transfer part = {.txid = STR("a"), .value = USDT(20), .block_us = NOW, .number = 500};
+  assert_int_equal(payment_seen(&p, 501, STR("b"), &fx), ERR_NONE);
+  assert_int_equal(payment_transfer(&p, &policy, &part, &fx), ERR_NONE);
+  assert_true(fx.became_underpaid);
+  assert_int_equal(p.sub, SUB_SEEN); // the second part is on its way
+  part.number = 501;
+  assert_int_equal(payment_transfer(&p, &policy, &part, &fx), ERR_NONE);
+  assert_false(fx.became_underpaid);
+  assert_int_equal(p.sub, SUB_UNDERPAID);
+  assert_int_equal(p.seen_number, 0);
+  assert_int_equal(payment_seen(&p, 502, STR("c"), &fx), ERR_NONE);
+  assert_int_equal(payment_expire(&p, p.expires_us, &fx), ERR_NONE);
+  assert_int_equal(p.sub, SUB_SEEN);
+  assert_int_equal(payment_unseen(&p, &fx), ERR_NONE);
+  assert_int_equal(p.sub, SUB_UNDERPAID);
+}
+
+static void the_successor_sees_what_the_old_one_saw(void **state) {
+  (void)state;
+  struct payment old = opened(), p = opened();
+  struct pay_effects fx;
+  assert_int_equal(payment_seen(&old, 500, STR("tx"), &fx), ERR_NONE);
+  payment_open(&p, &policy, NOW + HOUR_US);
+  payment_take_over(&p, &old);
+  payment_replace(&old, 2, true, &fx);
+  assert_int_equal(p.sub, SUB_SEEN);
+  assert_int_equal(p.seen_number, 500);
+  assert_int_equal(old.seen_number, 0);
+}
+
+static void the_merchant_accepts(void **state) {
+  (void)state;
+  struct payment p = opened();
+  struct pay_effects fx;
+  struct pay_transfer t = {.txid = STR("tx"), .value = USDT(20), .block_us = NOW + MINUTE_US};
+  assert_int_equal(payment_accept(&p, &t, &fx), ERR_MOVE); // nothing has arrived
+  assert_int_equal(payment_cancel(&p, NOW + 1, &fx), ERR_NONE);
+  assert_int_equal(payment_attach(&p, &policy, &t, &fx), ERR_NONE);
+  assert_int_equal(p.status, PAY_FAILED); // not enough
+  assert_int_equal(p.sub, SUB_REVIEW);
+  struct payment q = p;
+  assert_int_equal(payment_accept(&p, &t, &fx), ERR_NONE);
+  assert_int_equal(p.status, PAY_PAID);
+  assert_true(fx.became_paid && str_eqc(p.txid, "tx"));
+  assert_int_equal(payment_accept(&p, &t, &fx), ERR_MOVE);
+  t.value = (struct usdt){30013400};
+  assert_int_equal(payment_attach(&q, &policy, &t, &fx), ERR_NONE); // enough: nothing more to decide
+  assert_int_equal(q.status, PAY_PAID);
+  assert_int_equal(payment_attach(&q, &policy, &t, &fx), ERR_NONE); // money for what is paid
+  assert_int_equal(q.sub, SUB_OVERPAID);
+  assert_false(fx.became_paid);
+  q.replaced_by = 9;
+  assert_int_equal(payment_attach(&q, &policy, &t, &fx), ERR_MOVE);
+}
+
+static void what_gave_its_reservation_back_gets_none(void **state) {
+  (void)state;
+  struct payment p = opened();
+  struct pay_effects fx;
+  p.is_test = false;
+  assert_int_equal(payment_expire(&p, p.expires_us, &fx), ERR_NONE);
+  payment_release(&p);
+  const struct pay_transfer t = {.txid = STR("tx"), .value = p.pay_amount, .block_us = p.quarantine_us + 1};
+  assert_int_equal(payment_attach(&p, &policy, &t, &fx), ERR_NONE);
+  assert_int_equal(p.status, PAY_PAID);
+  assert_int_equal(p.sub, SUB_LATE);
+  assert_int_equal(p.due_us, 0);
+}
+
 static void the_table_of_changes(void **state) {
   (void)state;
   static const char want[] = "pending>paid pending>expired pending>failed expired>paid failed>paid ";
@@ -296,6 +400,11 @@ int main(void) {
       cmocka_unit_test(a_test_payment_is_over_by_the_clock),
       cmocka_unit_test(the_same_order_again_takes_over),
       cmocka_unit_test(a_live_payment_keeps_its_reservation_through_the_quarantine),
+      cmocka_unit_test(what_is_seen_cannot_be_cancelled_but_extended),
+      cmocka_unit_test(a_sighting_ends_with_its_block),
+      cmocka_unit_test(the_successor_sees_what_the_old_one_saw),
+      cmocka_unit_test(the_merchant_accepts),
+      cmocka_unit_test(what_gave_its_reservation_back_gets_none),
       cmocka_unit_test(the_table_of_changes),
       cmocka_unit_test(answers_have_the_documented_shape),
   };

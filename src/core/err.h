@@ -91,6 +91,8 @@
     "The webhook must be an https URL of at most 2048 characters.")                                           \
   X(ERR_ADDRESS, 422, "invalid_address",                                                                      \
     "This is not a TRON address: 34 characters from T, checksum included.")                                   \
+  X(ERR_ADDRESS_TOKEN, 422, "token_address",                                                                  \
+    "This is the contract of the token itself: what is sent to it is lost.")                                  \
   X(ERR_ADDRESS_TAKEN, 409, "address_taken", "This address belongs to a project already.")                    \
   X(ERR_ADDRESS_BUSY, 409, "address_in_use",                                                                  \
     "Payments are still reserved on this address. Remove it, and release it after their quarantine.")         \

@@ -2,6 +2,8 @@
 #include "daemon/command.h"
 #include "flow/admin.h"
 
+#include <string.h>
+
 // Calls `change` for each address named; the first refusal ends it and names the address.
 static enum err each_address(struct call *c,
                              enum err (*change)(struct env *, struct arena *, int64_t, struct str)) {
@@ -27,7 +29,25 @@ static enum err each_address(struct call *c,
   return ERR_NONE;
 }
 
+// People copy it from an explorer, thinking that it is theirs.
+static bool names_token(struct call *c) {
+  const json_t *v;
+  size_t i;
+  json_array_foreach(json_object_get(c->args, "address"), i, v) {
+    struct tron_address address;
+    struct str text = {json_string_value(v), json_string_length(v)};
+    if (address_parse(text, &address) &&
+        memcmp(&address, &c->gateway->settings->chain.token, sizeof address) == 0) {
+      c->param = str_c(c->a, text);
+      return true;
+    }
+  }
+  return false;
+}
+
 enum err command_address_add(struct call *c) {
+  if (names_token(c))
+    return ERR_ADDRESS_TOKEN;
   return each_address(c, admin_address_add);
 }
 

@@ -221,6 +221,7 @@ describe('refusals', () => {
     [['project', 'set', '1'], 'invalid_setting', null],
     [['project', 'rotate-keys', '1', '--mode', 'both'], 'invalid_setting', 'mode'],
     [['address', 'add', '1', 'TFj86XAQYBPvwUknt9yxmbc4k3zwUC7iVX'], 'invalid_address', 'TFj86XAQYBPvwUknt9yxmbc4k3zwUC7iVX'],
+    [['address', 'add', '1', 'TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t'], 'token_address', 'TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t'],
     [['address', 'remove', '1', ADDRESS], 'address_not_found', ADDRESS],
     [['address', 'set-xpub', '1', 'xpub661'], 'invalid_xpub', null],
     [['address', 'set-xpub', '1', XPUB, '--custody', 'mine'], 'invalid_setting', 'custody'],

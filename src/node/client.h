@@ -37,7 +37,7 @@ enum ask_what {
   ASK_BLOCKS,      // `number` up to `end`, exclusive        wallet/getblockbylimitnext
   ASK_SOLID_BLOCK, // `number`, `{}` unless it is final      walletsolidity/getblockbynum
   ASK_RECEIPTS,    // of block `number` when it is final     walletsolidity/gettransactioninfobyblocknum
-  ASK_CALL,        // constant call of `address` with `data` walletsolidity/triggerconstantcontract
+  ASK_CALL,        // constant call of `address`, `function` walletsolidity/triggerconstantcontract
   ASK_ACCOUNT,     // `address`                              walletsolidity/getaccount
   ASK_WITNESSES,   //                                        wallet/listwitnesses
   ASK_MAINTENANCE, //                                        wallet/getnextmaintenancetime
@@ -56,7 +56,8 @@ struct ask {
   enum ask_what what;
   int64_t number, end;
   struct tron_address address;
-  struct str data; // hex: selector and arguments
+  struct str function; // "balanceOf(address)"
+  struct str argument; // hex; may be absent
   // result
   enum outcome outcome;
   struct str answer;      // OUTCOME_ANSWER, OUTCOME_ABSENT: in the arena
@@ -73,7 +74,7 @@ void node_ask(struct fetcher *f, struct ask *list, int n, struct arena *a);
 void node_blame(struct node *n, struct str why);
 
 // When it may be asked next: now or later, wall clock.
-int64_t node_free_us(const struct node *n);
+int64_t node_free_us(struct node *n);
 
 struct node_state {
   struct str name;        // host and port
@@ -85,4 +86,4 @@ struct node_state {
   int64_t blamed;         // node_blame()
   int64_t took_us;        // of the last usable answer
 };
-void node_state_get(const struct node *n, struct node_state *out);
+void node_state_get(struct node *n, struct node_state *out);

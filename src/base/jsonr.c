@@ -7,7 +7,7 @@ void jsonr_init(struct jsonr *r, struct str text) {
   *r = (struct jsonr){.p = text.p, .end = text.p + text.n};
 }
 
-static bool refuse(struct jsonr *r) {
+bool jsonr_refuse(struct jsonr *r) {
   r->bad = true;
   r->fresh = false;
   r->p = r->end;
@@ -44,7 +44,7 @@ static char next(struct jsonr *r) {
 
 bool jsonr_open(struct jsonr *r, char bracket) {
   if (jsonr_peek(r) != bracket || r->depth == JSONR_DEPTH_MAX)
-    return refuse(r);
+    return jsonr_refuse(r);
   r->p++;
   r->depth++;
   r->fresh = true;
@@ -63,10 +63,10 @@ static bool go_on(struct jsonr *r, char closing) {
   if (r->fresh)
     return true;
   if (c != ',')
-    return refuse(r);
+    return jsonr_refuse(r);
   r->p++;
   r->fresh = true; // a value, not a bracket, must follow
-  return next(r) == closing ? refuse(r) : true;
+  return next(r) == closing ? jsonr_refuse(r) : true;
 }
 
 // Eight characters at once: does one of them end the plain part of a string? (", \, a control character, or
@@ -89,7 +89,7 @@ static size_t escape_length(const char *p, const char *end) {
 
 bool jsonr_str(struct jsonr *r, struct str *out) {
   if (jsonr_peek(r) != '"')
-    return refuse(r);
+    return jsonr_refuse(r);
   const char *from = r->p + 1, *p = from, *end = r->end;
   bool is_ascii = true;
   for (;;) {
@@ -101,7 +101,7 @@ bool jsonr_str(struct jsonr *r, struct str *out) {
     while (p < end && (unsigned char)*p >= ' ' && *p != '"' && *p != '\\' && (unsigned char)*p < 0x80)
       p++;
     if (p == end || (unsigned char)*p < ' ')
-      return refuse(r);
+      return jsonr_refuse(r);
     if (*p == '"')
       break;
     size_t n = 1;
@@ -110,12 +110,12 @@ bool jsonr_str(struct jsonr *r, struct str *out) {
     else
       is_ascii = false;
     if (n == 0)
-      return refuse(r);
+      return jsonr_refuse(r);
     p += n;
   }
   *out = (struct str){from, (size_t)(p - from)};
   if (!is_ascii && !str_is_utf8(*out))
-    return refuse(r);
+    return jsonr_refuse(r);
   r->p = p + 1;
   r->fresh = false;
   return true;
@@ -125,7 +125,7 @@ bool jsonr_key(struct jsonr *r, struct str *key) {
   if (!go_on(r, '}') || !jsonr_str(r, key))
     return false;
   if (memchr(key->p, '\\', key->n) || next(r) != ':')
-    return refuse(r);
+    return jsonr_refuse(r);
   r->p++;
   r->fresh = true;
   return true;
@@ -150,13 +150,13 @@ static bool at(const struct jsonr *r, const char *any) {
 // A whole number as JSON has it: no leading zero.
 static bool whole(struct jsonr *r, struct str *out) {
   if (jsonr_peek(r) != '0')
-    return refuse(r);
+    return jsonr_refuse(r);
   const char *from = r->p;
   if (*r->p == '-')
     r->p++;
   const char *first = r->p;
   if (!digits(r) || (*first == '0' && r->p - first > 1))
-    return refuse(r);
+    return jsonr_refuse(r);
   *out = (struct str){from, (size_t)(r->p - from)};
   r->fresh = false;
   return true;
@@ -166,14 +166,14 @@ bool jsonr_i64(struct jsonr *r, int64_t *out) {
   struct str text;
   int64_t v = 0;
   if (!whole(r, &text) || at(r, ".eE"))
-    return refuse(r);
+    return jsonr_refuse(r);
   bool minus = text.p[0] == '-';
   for (size_t i = minus; i < text.n; i++) // below zero: the least number has no positive counterpart
     if (__builtin_mul_overflow(v, (int64_t)10, &v) ||
         __builtin_sub_overflow(v, (int64_t)(text.p[i] - '0'), &v))
-      return refuse(r);
+      return jsonr_refuse(r);
   if (!minus && v == INT64_MIN)
-    return refuse(r);
+    return jsonr_refuse(r);
   *out = minus ? v : -v;
   return true;
 }
@@ -185,21 +185,21 @@ static bool skip_number(struct jsonr *r) {
   if (at(r, ".")) {
     r->p++;
     if (!digits(r))
-      return refuse(r);
+      return jsonr_refuse(r);
   }
   if (at(r, "eE")) {
     r->p++;
     if (at(r, "+-"))
       r->p++;
     if (!digits(r))
-      return refuse(r);
+      return jsonr_refuse(r);
   }
   return true;
 }
 
 static bool word(struct jsonr *r, struct str w) {
   if (!str_starts((struct str){r->p, (size_t)(r->end - r->p)}, w))
-    return refuse(r);
+    return jsonr_refuse(r);
   r->p += w.n;
   r->fresh = false;
   return true;
@@ -208,14 +208,14 @@ static bool word(struct jsonr *r, struct str w) {
 bool jsonr_bool(struct jsonr *r, bool *out) {
   char c = jsonr_peek(r);
   *out = c == 't';
-  return c == 't' ? word(r, STR("true")) : c == 'f' ? word(r, STR("false")) : refuse(r);
+  return c == 't' ? word(r, STR("true")) : c == 'f' ? word(r, STR("false")) : jsonr_refuse(r);
 }
 
 bool jsonr_hex(struct jsonr *r, void *out, size_t n) {
   struct str digits_;
   if (!jsonr_str(r, &digits_))
     return false;
-  return hex_decode(digits_, out, n) ? true : refuse(r);
+  return hex_decode(digits_, out, n) ? true : jsonr_refuse(r);
 }
 
 static bool skip_scalar(struct jsonr *r) {
@@ -232,7 +232,7 @@ static bool skip_scalar(struct jsonr *r) {
   case 'n':
     return word(r, STR("null"));
   default:
-    return refuse(r);
+    return jsonr_refuse(r);
   }
 }
 

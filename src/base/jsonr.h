@@ -35,4 +35,5 @@ bool jsonr_i64(struct jsonr *r, int64_t *out);    // an integer; anything else t
 bool jsonr_bool(struct jsonr *r, bool *out);
 bool jsonr_hex(struct jsonr *r, void *out, size_t n); // a string of exactly 2n hex digits
 void jsonr_skip(struct jsonr *r);                     // whatever comes; its shape is checked
+bool jsonr_refuse(struct jsonr *r);                   // bad from now on, by a rule of the caller's; false
 bool jsonr_end(struct jsonr *r);                      // nothing but white space is left, and nothing was bad

@@ -2,16 +2,16 @@
 // harm. Source: tron.md sections 3.1 to 3.4.
 #pragma once
 #include "wire/block.h"
+#include "wire/said.h"
 
-enum said {
-  SAID_THIS,    // what was asked for
-  SAID_NOTHING, // {} or []: it has none (yet)
-  SAID_ERROR,   // {"Error": …}, or the bare sentence of a lite node
-  SAID_RUBBISH, // not JSON, or not of this shape
-};
+// An answer of N bytes takes at most this many times N, and once this many more, of the arena; an honest one
+// about once N.
+enum { BLOCK_JSON_ARENA_TIMES = 12, BLOCK_JSON_ARENA_MORE = 1 << 16 };
 
 // getblockbynum, getnowblock. `token`: whose direct calls are recognised. `why` (may be NULL) gets a static
-// sentence for SAID_RUBBISH, and for SAID_ERROR the node's own text in the answer's bytes.
+// sentence for SAID_RUBBISH, and for SAID_ERROR the node's own text in the answer's bytes; nothing else
+// points into them. Each transaction's id is recomputed; the block's id, signature and Merkle root are the
+// caller's to check.
 enum said block_read(struct str answer, const struct tron_address *token, struct arena *a, struct block *out,
                      struct str *why);
 // getblockbylimitnext: its blocks, at most `max`, in the answer's order.

@@ -1,0 +1,48 @@
+#include "wire/said.h"
+
+bool member_next(struct jsonr *r, struct members *m, int *which) {
+  struct str key;
+  while (jsonr_key(r, &key)) {
+    m->any = true;
+    for (int i = 0; i < m->n; i++) {
+      if (!str_eqc(key, m->names[i]))
+        continue;
+      if (member_was(m, i))
+        return jsonr_refuse(r);
+      m->seen |= 1u << i;
+      *which = i;
+      return true;
+    }
+    jsonr_skip(r);
+  }
+  return false;
+}
+
+static enum said empty_list(struct jsonr *r) {
+  jsonr_open(r, '[');
+  return !jsonr_item(r) && jsonr_end(r) ? SAID_NOTHING : SAID_RUBBISH;
+}
+
+enum said said_instead(struct str answer, struct str *why) {
+  static const char *const names[] = {"Error"};
+  struct members m = {names, 1, 0, false};
+  struct str text = STR_NONE;
+  struct jsonr r;
+  *why = STR("not what was asked for");
+  if (str_starts(answer, STR("this API is closed because this node is a lite fullnode"))) {
+    *why = answer;
+    return SAID_ERROR;
+  }
+  jsonr_init(&r, answer);
+  if (jsonr_peek(&r) == '[')
+    return empty_list(&r);
+  if (jsonr_open(&r, '{'))
+    for (int which; member_next(&r, &m, &which);)
+      jsonr_str(&r, &text);
+  if (!jsonr_end(&r) || (m.any && !text.p))
+    return SAID_RUBBISH;
+  if (!m.any)
+    return SAID_NOTHING;
+  *why = text;
+  return SAID_ERROR;
+}

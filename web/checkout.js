@@ -7,7 +7,8 @@
   const query = new URLSearchParams(location.search);
   const POLL_LIMIT_MS = 30000, RETRY_MS = 1000, RETRY_MAX_MS = 15000;
   const live = () => document.getElementById('live');
-  let end = 0, warn = 0, announced = Infinity, leaving = 0, stay = false, polling = null;
+  const BLOCK_S = 3;
+  let end = 0, warn = 0, count = null, announced = Infinity, leaving = 0, stay = false, polling = null;
 
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
   const visible = () => document.visibilityState === 'visible' ? Promise.resolve() :
@@ -41,7 +42,24 @@
     }, 2000);
   }
 
+  // The chain goes on while the page waits for news: a block each 3 s.
+  function countOn() {
+    const words = document.getElementById('blocks');
+    if (!words || !count) return;
+    const gone = (performance.now() - count.since) / 1000;
+    const done = Math.min(count.needed, count.done + Math.floor(gone / BLOCK_S));
+    const shown = words.querySelectorAll('bdi');
+    shown[0].textContent = document.getElementById('blocks-bar').value = done;
+    shown[1].textContent = document.getElementById('blocks-bar').max = count.needed;
+    document.querySelector('#seconds bdi').textContent = Math.max(BLOCK_S, Math.ceil(count.seconds - gone));
+  }
+  function countFrom(done, needed, seconds) {
+    count = needed ? {done: Number(done), needed: Number(needed), seconds: Number(seconds), since: performance.now()} : null;
+    countOn();
+  }
+
   function tick() {
+    countOn();
     const timer = document.getElementById('timer');
     if (!timer || !end) return;
     const left = Math.max(0, Math.ceil((end - performance.now()) / 1000));
@@ -80,6 +98,7 @@
     end = data.left ? performance.now() + data.left * 1000 : 0;
     warn = Number(data.warn || 0);
     announced = Infinity;
+    countFrom(data.done, data.needed, data.seconds);
     localTimes(root);
     for (const b of root.querySelectorAll('[data-copy], #print')) b.hidden = false;
     tick();
@@ -97,6 +116,7 @@
     if (focus) document.getElementById(focus)?.focus();
     start();
     if (live().dataset.state === changed) return;
+    document.getElementById('answer')?.remove();
     const title = live().querySelector('h1').textContent;
     document.title = document.title.replace(/^(TEST · )?[^–]*/, `$1${title} `);
     say.textContent = [...live().querySelectorAll('.head h1, .head p')].map((e) => e.textContent).join(' ');
@@ -104,12 +124,12 @@
   }
 
   async function ask() {
-    const {id, version, state} = live().dataset;
+    const {id, version, state, delayed} = live().dataset;
     const gone = polling = new AbortController(), limit = setTimeout(() => gone.abort(), POLL_LIMIT_MS);
     const hide = () => document.visibilityState === 'hidden' && gone.abort();
     document.addEventListener('visibilitychange', hide);
     try {
-      const url = new URLSearchParams({id, v: version, s: state, lang: query.get('lang') || lang});
+      const url = new URLSearchParams({id, v: version, s: state, d: delayed, lang: query.get('lang') || lang});
       const answer = await fetch('status?' + url, {signal: gone.signal, cache: 'no-store'});
       if (!answer.ok) throw new Error(answer.status);
       return await answer.json();
@@ -129,6 +149,7 @@
         document.body.classList.remove('offline');
         wait = RETRY_MS;
         if (news.html) replace(news.html);
+        else if (news.blocks_needed) countFrom(news.blocks_done, news.blocks_needed, news.seconds_left);
       } catch (problem) {
         if (problem === 'again' || document.visibilityState === 'hidden') continue;
         if (wait > RETRY_MS) {
@@ -149,6 +170,8 @@
     if (button.id === 'print' || button.id === 'stay') remain();
   });
   addEventListener('beforeprint', remain);
+  const answer = document.getElementById('answer'); // of a form: loading it again must not send that again
+  if (answer) history.replaceState(null, '', answer.dataset.home);
   setInterval(tick, 1000);
   start();
   follow();

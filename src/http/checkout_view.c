@@ -11,7 +11,8 @@ enum {
   NEXT_PAID_S = 5, // seconds until the payer goes on by himself
   NEXT_CANCELLED_S = 5,
   NEXT_EXPIRED_S = 20,
-  BLOCK_S = 3, // TRON makes a block every 3 s
+  BLOCK_S = 3,            // TRON makes a block every 3 s
+  BLOCKS_SHOWN_MAX = 100, // more to go: the chain finalises nothing, and nobody can count on it
 };
 
 const char *checkout_state_name(enum checkout_state s) {
@@ -125,7 +126,8 @@ static struct str part_of(struct str s, size_t from, size_t to) {
   return (struct str){s.p + from, to - from};
 }
 
-static void fill_address(struct checkout_view *v, struct arena *a, const struct payment *p) {
+static void fill_address(struct checkout_view *v, struct arena *a, const struct payment *p,
+                         enum network network) {
   struct str s = p->address;
   v->address = s;
   size_t last = s.n > 2 * MARKED ? s.n - MARKED : s.n;
@@ -133,7 +135,9 @@ static void fill_address(struct checkout_view *v, struct arena *a, const struct 
   v->address_middle = part_of(s, MARKED, last);
   v->address_last = part_of(s, last, s.n);
   v->qr = qr_svg(a, s);
-  if (p->is_test) // its address cannot receive anything: no wallet shall be sent there
+  // A test address cannot receive anything, and wallets begin on the main network: neither shall be led
+  // there.
+  if (p->is_test || network != NETWORK_MAIN)
     return;
   v->trust_url = str_printf(a,
                             "https://link.trustwallet.com/send?asset=c195_tTR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
@@ -163,19 +167,60 @@ static void fill_times(struct checkout_view *v, struct arena *a, const struct pa
     v->paid_at = time_markup(a, p->paid_us);
 }
 
-static void fill_receipt(struct checkout_view *v, struct arena *a, const struct payment *p) {
+static void fill_receipt(struct checkout_view *v, const struct payment *p) {
   v->overpaid = p->sub == SUB_OVERPAID || v->over.n > 0;
   v->late = p->sub == SUB_LATE || p->paid_us > p->expires_us;
-  v->txid = p->txid;
-  if (p->txid.n && !p->is_test)
-    v->tx_url = str_printf(a, "https://tronscan.org/#/transaction/%.*s", STR_FMT(p->txid));
 }
 
-static void fill_confirming(struct checkout_view *v, const struct checkout_facts *f) {
-  v->blocks_needed = f->blocks_needed;
-  v->blocks_done = f->blocks_done > f->blocks_needed ? f->blocks_needed : f->blocks_done;
-  v->blocks_left = v->blocks_needed - v->blocks_done;
-  v->final_s = v->blocks_left * BLOCK_S;
+static const struct {
+  const char *name, *explorer; // explorer NULL: there is none
+} networks[] = {
+    [NETWORK_MAIN] = {"TRON (TRC20)", "https://tronscan.org"},
+    [NETWORK_NILE] = {"TRON Nile (TRC20)", "https://nile.tronscan.org"},
+    [NETWORK_SHASTA] = {"TRON Shasta (TRC20)", "https://shasta.tronscan.org"},
+    [NETWORK_CUSTOM] = {"TRON (TRC20)", NULL},
+};
+
+static bool is_seen(const struct checkout_view *v) {
+  return v->state == CHECKOUT_SEEN || v->state == CHECKOUT_CONFIRMING;
+}
+
+static void fill_transaction(struct checkout_view *v, struct arena *a, const struct payment *p,
+                             enum network network) {
+  v->network = networks[network].name;
+  v->main_network = network == NETWORK_MAIN || network == NETWORK_CUSTOM;
+  v->txid = is_seen(v) ? p->seen_txid : p->txid;
+  if (v->txid.n && !p->is_test && networks[network].explorer)
+    v->tx_url = str_printf(a, "%s/#/transaction/%.*s", networks[network].explorer, STR_FMT(v->txid));
+}
+
+bool checkout_is_delayed(const struct payment *p, enum checkout_state state, const struct chain_status *chain,
+                         int64_t now_us) {
+  bool follows = state == CHECKOUT_WAITING || state == CHECKOUT_SEEN || state == CHECKOUT_CONFIRMING ||
+                 state == CHECKOUT_UNDERPAID || state == CHECKOUT_CHECKING;
+  return follows && !p->is_test && chain_is_delayed(chain, now_us);
+}
+
+// How many blocks final takes is what it took lately: the chain's witnesses decide, and may be few or away.
+static void fill_confirming(struct checkout_view *v, const struct payment *p, const struct chain_status *c) {
+  int64_t done = c->head - p->seen_number, needed = c->head - c->solid;
+  if (!is_seen(v) || v->delayed || !p->seen_number || !c->solid || needed < 1 || needed > BLOCKS_SHOWN_MAX)
+    return;
+  v->blocks_needed = (int)needed;
+  v->blocks_done = (int)(done < 0 ? 0 : done > needed ? needed : done);
+  v->seconds_left = (v->blocks_needed - v->blocks_done) * BLOCK_S;
+  if (v->seconds_left < BLOCK_S) // it may be final already; the news is under way
+    v->seconds_left = BLOCK_S;
+}
+
+static void fill_chain(struct checkout_view *v, struct arena *a, const struct payment *p,
+                       const struct checkout_facts *f) {
+  v->delayed = checkout_is_delayed(p, v->state, &f->chain, f->now_us);
+  v->level_known = v->delayed && f->chain.level_us > f->now_us;
+  if (v->level_known)
+    v->level = time_markup(a, f->chain.level_us);
+  fill_transaction(v, a, p, f->network);
+  fill_confirming(v, p, &f->chain);
 }
 
 // Money that is missing, left over or undecided keeps the payer here: he has something to read.
@@ -232,13 +277,19 @@ void checkout_view_make(struct checkout_view *v, struct arena *a, const struct p
   v->pays = v->state == CHECKOUT_WAITING || v->state == CHECKOUT_UNDERPAID;
   v->test_buttons = p->is_test && !project->live && (v->pays || v->state == CHECKOUT_EXPIRED);
   bool open = v->status == PAY_PENDING && v->pays;
-  v->can_extend = open && !(p->extended & EXT_PAYER);
+  v->can_extend = open && !(p->extended & EXT_PAYER) && p->expires_us < p->first_expires_us + DAY_US;
   v->can_cancel = v->state == CHECKOUT_WAITING && p->received.micro == 0;
   fill_shop(v, a, project);
   fill_sums(v, a, p);
-  fill_address(v, a, p);
+  fill_address(v, a, p, facts->network);
   fill_times(v, a, p, facts->now_us);
-  fill_receipt(v, a, p);
-  fill_confirming(v, facts);
+  fill_receipt(v, p);
+  fill_chain(v, a, p, facts);
   fill_next(v, p);
+}
+
+void checkout_view_claimed(struct checkout_view *v, enum checkout_claim claim, struct str entered) {
+  v->claimed = true;
+  v->claim = claim;
+  v->claim_text = claim == CLAIMED_WRONG ? entered : STR_NONE;
 }

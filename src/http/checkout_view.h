@@ -4,6 +4,7 @@
 // Nothing here comes from keys or secrets, and the description stays away: by the documentation it is for the
 // merchant's records. Texts are borrowed from the payment and the arena.
 #pragma once
+#include "core/chain.h"
 #include "core/project.h"
 #include "http/html.h"
 #include "web.h"
@@ -23,6 +24,16 @@ enum checkout_state {
   CHECKOUT_UNKNOWN,  // no payment has this number
   CHECKOUT_TOO_LATE, // what the visitor asked for is not possible any more
   CHECKOUT_TROUBLE,  // it could not be done now
+};
+
+// What is known of a transaction that the payer has named.
+enum checkout_claim {
+  CLAIMED_CREDITED, // its money counts for this payment
+  CLAIMED_REVIEW,   // money for this payment has come and the shop decides
+  CLAIMED_NOTED,    // nothing of this payment's has changed; whatever else there may be is nobody's business
+  CLAIMED_WRONG,    // that is no transaction's number
+  CLAIMED_OFTEN,    // asked too often
+  CLAIMED_MANY,     // as many as are kept have been named
 };
 
 struct checkout_lang {
@@ -58,7 +69,9 @@ struct checkout_view {
       over; // of the order; to be paid; has arrived; is missing; is too much
   struct str address, address_first, address_middle, address_last;
   struct markup qr;
-  struct str trust_url, tron_url; // wallet links; absent for test payments
+  struct str trust_url, tron_url; // wallet links; absent for test payments and outside the main network
+  const char *network;            // as exchanges name it
+  bool main_network;              // real money; also on a chain of somebody's own
 
   struct markup expires, counts_until; // <time>
   int64_t left_s, warn_s, left_min;    // seconds to the end; the countdown shows from warn_s on
@@ -66,9 +79,17 @@ struct checkout_view {
   bool accepts_late, some_received, overpaid, late;
   bool can_extend, can_cancel;
 
-  int blocks_done, blocks_needed, blocks_left, final_s; // confirming; blocks_needed 0: not known
+  bool delayed;                                 // confirmations are
+  bool level_known;                             // it is known until when, about
+  struct markup level;                          // <time>
+  int blocks_done, blocks_needed, seconds_left; // confirming; blocks_needed 0: not known
 
-  struct str txid, tx_url;
+  bool can_claim; // a form for a transaction's number
+  bool claimed;   // it was sent:
+  enum checkout_claim claim;
+  struct str claim_text; // as entered, where it is to be mended
+
+  struct str txid, tx_url; // also while it is confirmed; tx_url absent: no explorer
   struct markup paid_at;
   struct str next_url; // where the payer goes on to; absent: nowhere
   int next_s;          // by itself after so many seconds; 0: only by the link
@@ -82,8 +103,9 @@ struct checkout_facts {
   enum lang lang;
   struct str chosen;
   int64_t now_us;
-  int64_t newer_id;               // public number of the payment that replaced this one, or 0
-  int blocks_done, blocks_needed; // of a transfer that is being confirmed
+  int64_t newer_id; // public number of the payment that replaced this one, or 0
+  enum network network;
+  struct chain_status chain;
 };
 
 void checkout_view_make(struct checkout_view *v, struct arena *a, const struct payment *p,
@@ -92,5 +114,10 @@ void checkout_view_make(struct checkout_view *v, struct arena *a, const struct p
 void checkout_view_message(struct checkout_view *v, enum checkout_state state, int64_t id,
                            const struct checkout_facts *facts);
 
+void checkout_view_claimed(struct checkout_view *v, enum checkout_claim claim, struct str entered);
+
 enum checkout_state checkout_state_of(const struct payment *p, int64_t now_us);
+// Does its page say that confirmations are delayed?
+bool checkout_is_delayed(const struct payment *p, enum checkout_state state, const struct chain_status *chain,
+                         int64_t now_us);
 const char *checkout_state_name(enum checkout_state s); // "waiting", …; for the page's script

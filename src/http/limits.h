@@ -22,7 +22,8 @@ enum {
   IDLE_WITHIN_MS =
       75 * 1000, // between requests; above the 60 s after which proxies drop a kept connection themselves
   REAPER_TICK_MS = 500,
-  WAIT_MS = 20 * 1000,   // to a quarter more
+  WAIT_MS = 20 * 1000,           // to a quarter more
+  CONFIRMING_WAIT_MS = 4 * 1000, // while blocks are counted
   RECHECK_MS = 3 * 1000, // how late news of another node may be for a waiting page when its message was lost
 
   // connections

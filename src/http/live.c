@@ -76,7 +76,8 @@ static struct waiter *new_waiter(const struct live *l, struct request *r, const 
   w->request = r;
   w->row = wait->row;
   w->version = wait->version;
-  w->until_us = world_mono(l->world) + l->wait_us + spread_us(l, wait->row);
+  w->until_us = world_mono(l->world) +
+                (wait->within_ms ? wait->within_ms * (int64_t)1000 : l->wait_us + spread_us(l, wait->row));
   return w;
 }
 

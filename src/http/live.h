@@ -26,6 +26,7 @@ struct live;
 struct live_wait {
   int64_t row, version; // the payment as the client has seen it
   uint32_t rings;       // live_rings() before that was compared
+  int within_ms;        // at most; 0: as long as others do
 };
 
 enum {

@@ -1,5 +1,6 @@
 #include "http/page.h"
 #include "http/app.h"
+#include "flow/chain_view.h"
 #include "http/lang.h"
 
 #include <string.h>
@@ -62,8 +63,14 @@ struct checkout_facts page_facts(const struct request *r, struct str chosen) {
   const struct env *env = app_of(r)->env;
   enum lang lang = lang_pick(chosen, request_header(r, "Accept-Language"));
   bool known = chosen.n && str_eq_nocase(chosen, str_of(lang_tags[lang]));
-  return (struct checkout_facts){
-      .lang = lang, .chosen = known ? str_of(lang_tags[lang]) : STR_NONE, .now_us = world_now(env->world)};
+  struct checkout_facts facts = {
+      .lang = lang,
+      .chosen = known ? str_of(lang_tags[lang]) : STR_NONE,
+      .now_us = world_now(env->world),
+      .network = env->network,
+  };
+  chain_view_get(env->chain, r->arena, &facts.chain);
+  return facts;
 }
 
 void page_show(struct request *r, int status, struct checkout_view *v) {

@@ -14,7 +14,7 @@ bool page_is_foreign(const struct request *r);
 // Path of the base URL: "" or "/gateway".
 struct str page_prefix(const struct request *r);
 
-// Language and project-less facts of this request; `chosen` is its field `lang`.
+// Language, the chain and other project-less facts of this request; `chosen` is its field `lang`.
 struct checkout_facts page_facts(const struct request *r, struct str chosen);
 
 void page_show(struct request *r, int status, struct checkout_view *v);

@@ -2,8 +2,10 @@
 #include "base/bug.h"
 #include "base/jsonw.h"
 #include "core/payment_id.h"
+#include "flow/chain_view.h"
 #include "flow/payments.h"
 #include "http/app.h"
+#include "http/limits.h"
 #include "http/page.h"
 #include "http/reading.h"
 
@@ -73,10 +75,18 @@ void page_checkout_bare(struct request *r) {
 
 // Long poll
 
+// What a page shows, as far as time and the chain change it.
+struct shown {
+  enum checkout_state state;
+  bool delayed;
+};
+
 // Does the page show something else than this?
-static bool shows_other(struct request *r, int64_t version, enum checkout_state now) {
-  struct str state = request_query(r, "s");
-  return version != number(request_query(r, "v")) || (state.n && !str_eqc(state, checkout_state_name(now)));
+static bool shows_other(struct request *r, int64_t version, struct shown now) {
+  struct str state = request_query(r, "s"), delayed = request_query(r, "d");
+  return version != number(request_query(r, "v")) ||
+         (state.n && !str_eqc(state, checkout_state_name(now.state))) ||
+         (delayed.n && str_eqc(delayed, "1") != now.delayed);
 }
 
 static void answer_status(struct request *r, const struct checkout_view *v, bool news) {
@@ -89,6 +99,11 @@ static void answer_status(struct request *r, const struct checkout_view *v, bool
   jsonw_kstr(&w, "status", str_of(pay_status_name(v->status)));
   jsonw_kstr(&w, "substatus", str_of(pay_sub_name(v->sub)));
   jsonw_kstr(&w, "state", str_of(v->state_name));
+  if (v->blocks_needed) {
+    jsonw_ki64(&w, "blocks_done", v->blocks_done);
+    jsonw_ki64(&w, "blocks_needed", v->blocks_needed);
+    jsonw_ki64(&w, "seconds_left", v->seconds_left);
+  }
   if (news) {
     buf_init(&html, r->arena, STATUS_BYTES_MAX / 2);
     html_checkout_live(&html, v);
@@ -111,7 +126,7 @@ static void tell_state(struct request *r) {
   struct checkout_view v;
   enum err e = make_view(r, request_query(r, "lang"), &v);
   if (e == ERR_NONE)
-    answer_status(r, &v, shows_other(r, v.version, v.state));
+    answer_status(r, &v, shows_other(r, v.version, (struct shown){v.state, v.delayed}));
   else
     refuse_status(r, e);
 }
@@ -125,7 +140,7 @@ struct poll {
   struct live_wait wait;
   struct reading reading;
   enum err result;
-  enum checkout_state state;
+  struct shown shown;
 };
 
 // The look whether there is news, in memory of its own that is gone before the wait.
@@ -135,13 +150,21 @@ struct look {
   struct arena arena;
 };
 
+static struct shown shown_now(const struct env *env, struct arena *a, const struct payment *p) {
+  struct chain_status chain;
+  int64_t now_us = world_now(env->world);
+  enum checkout_state state = checkout_state_of(p, now_us);
+  chain_view_get(env->chain, a, &chain);
+  return (struct shown){state, checkout_is_delayed(p, state, &chain, now_us)};
+}
+
 static void look_end(struct look *l) {
   struct request *r = l->request;
   struct poll *p = r->user;
   const struct payment *now = &l->find.payment;
   p->result = l->find.job.result;
   p->wait.version = now->version;
-  p->state = checkout_state_of(now, world_now(app_of(r)->env->world));
+  p->shown = shown_now(app_of(r)->env, &l->arena, now);
   arena_free(&l->arena);
   free(l);
 }
@@ -153,9 +176,15 @@ static void look_done(struct job *j) {
   reading_done(&p->reading);
 }
 
+// Nothing rings when a block is made: whoever waits for blocks asks often.
+static bool counts_blocks(const struct shown *s) {
+  return s->state == CHECKOUT_SEEN || s->state == CHECKOUT_CONFIRMING;
+}
+
 static void looked(struct request *r) {
-  const struct poll *p = r->user;
-  if (p->result != ERR_NONE || shows_other(r, p->wait.version, p->state))
+  struct poll *p = r->user;
+  p->wait.within_ms = counts_blocks(&p->shown) ? CONFIRMING_WAIT_MS : 0;
+  if (p->result != ERR_NONE || shows_other(r, p->wait.version, p->shown))
     answer_now(r);
   else
     live_park(app_of(r)->live, r, &p->wait, answer_now);

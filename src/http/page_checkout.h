@@ -11,8 +11,10 @@ request_fn page_checkout_cancel; // POST /pay/cancel  id [lang]
 request_fn page_checkout_test;   // POST /pay/test    id action [lang]: 404 unless a test payment of a project
                                  // in Test mode
 
-// GET /pay/status?id=N&v=VERSION[&s=STATE][&lang=xx]: waits until the payment has another version, or is
-// shown in another state, than the page has, at most WAIT_MS.
+// GET /pay/status?id=N&v=VERSION[&s=STATE][&d=0|1][&lang=xx]: waits until the payment has another version, or
+// is shown in another state or (d) otherwise as to delayed confirmations, than the page has, at most WAIT_MS;
+// while money for it is being confirmed, CONFIRMING_WAIT_MS.
 // {"version":3,"status":"pending","substatus":"waiting","state":"waiting", "html":"…"}; html, the inside of
-// the page, only where something is new.
+// the page, only where something is new. "blocks_done", "blocks_needed", "seconds_left" before it where they
+// are known.
 request_fn page_checkout_status;

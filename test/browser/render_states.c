@@ -16,9 +16,14 @@ struct scene {
   struct payment payment;
   struct project project;
   struct checkout_facts facts;
+  bool claimed;
+  enum checkout_claim claim;
 };
 
+#define TXID "8d1c2f5e7ab0934c61fe2d88a7b5c3901e4f6a2db97c05e83f1a64bd20c7e915"
+
 static void start(struct scene *s) {
+  *s = (struct scene){0};
   struct payment p = {
       .row = 1,
       .id = 3718204471920834,
@@ -31,6 +36,7 @@ static void start(struct scene *s) {
       .success_url = STR("https://teahouse.example/thanks?order=12345"),
       .fail_url = STR("https://teahouse.example/basket"),
       .created_us = NOW_US - 7 * MINUTE_US,
+      .first_expires_us = NOW_US + 23 * MINUTE_US,
       .expires_us = NOW_US + 23 * MINUTE_US,
       .quarantine_us = NOW_US + 48 * HOUR_US,
       .version = 3,
@@ -41,7 +47,12 @@ static void start(struct scene *s) {
                                 .support = STR("help@teahouse.example"),
                                 .live = true,
                                 .policy.accept_late = true};
-  s->facts = (struct checkout_facts){.now_us = NOW_US};
+  s->facts = (struct checkout_facts){.now_us = NOW_US,
+                                     .chain = {.configured = true,
+                                               .head = 76000019,
+                                               .head_us = NOW_US - 2 * SECOND_US,
+                                               .solid = 76000001,
+                                               .heard_us = NOW_US - SECOND_US}};
 }
 
 static void pay(struct scene *s, int64_t micro, enum pay_sub sub) {
@@ -49,7 +60,7 @@ static void pay(struct scene *s, int64_t micro, enum pay_sub sub) {
   s->payment.sub = sub;
   s->payment.received.micro = micro;
   s->payment.paid_us = NOW_US - 2 * MINUTE_US;
-  s->payment.txid = STR("8d1c2f5e7ab0934c61fe2d88a7b5c3901e4f6a2db97c05e83f1a64bd20c7e915");
+  s->payment.txid = STR(TXID);
 }
 
 static void expire(struct scene *s, enum pay_sub sub) {
@@ -76,18 +87,53 @@ static void waiting_test(struct scene *s) {
 }
 static void seen(struct scene *s) {
   s->payment.sub = SUB_SEEN;
+  s->payment.seen_number = 76000019;
+  s->payment.seen_txid = STR(TXID);
 }
 static void confirming(struct scene *s) {
+  seen(s);
   s->payment.sub = SUB_CONFIRMING;
-  s->facts.blocks_needed = 19;
-  s->facts.blocks_done = 7;
+  s->payment.seen_number = 76000012;
+}
+static void confirming_custom(struct scene *s) { // no explorer, and how long final takes is not known yet
+  confirming(s);
+  s->facts.network = NETWORK_CUSTOM;
+  s->facts.chain.solid = 0;
+}
+static void behind(struct scene *s) {
+  s->facts.chain.behind = true;
+}
+static void waiting_delayed(struct scene *s) {
+  behind(s);
+}
+static void waiting_nile(struct scene *s) {
+  s->facts.network = NETWORK_NILE;
+}
+static void confirming_delayed(struct scene *s) {
+  confirming(s);
+  behind(s);
+  s->facts.chain.level_us = NOW_US + 11 * MINUTE_US;
+}
+static void waiting_claimed(struct scene *s) {
+  s->claimed = true;
+  s->claim = CLAIMED_WRONG;
 }
 static void underpaid(struct scene *s) {
   s->payment.sub = SUB_UNDERPAID;
   s->payment.received = USDT(30);
 }
+static void underpaid_claimed(struct scene *s) {
+  s->payment.sub = SUB_UNDERPAID;
+  s->payment.received = USDT(30);
+  s->claimed = true;
+  s->claim = CLAIMED_NOTED;
+}
 static void checking(struct scene *s) { // live: the end has passed here, but not on the chain
   s->payment.expires_us = NOW_US - SECOND_US;
+}
+static void checking_delayed(struct scene *s) {
+  checking(s);
+  behind(s);
 }
 static void paid(struct scene *s) {
   pay(s, 50013400, SUB_NONE);
@@ -162,8 +208,15 @@ static const struct {
     {"waiting-long", long_texts, 0},
     {"seen", seen, 0},
     {"confirming", confirming, 0},
+    {"confirming-custom", confirming_custom, 0},
+    {"confirming-delayed", confirming_delayed, 0},
+    {"waiting-delayed", waiting_delayed, 0},
+    {"waiting-nile", waiting_nile, 0},
+    {"waiting-claimed", waiting_claimed, 0},
     {"underpaid", underpaid, 0},
+    {"underpaid-claimed", underpaid_claimed, 0},
     {"checking", checking, 0},
+    {"checking-delayed", checking_delayed, 0},
     {"paid", paid, 0},
     {"paid-test", paid_test, 0},
     {"overpaid", overpaid, 0},
@@ -201,6 +254,8 @@ static void render(const char *dir, enum lang lang, size_t i, struct arena *a) {
   if (scenes[i].set) {
     scenes[i].set(&s);
     checkout_view_make(&v, a, &s.payment, &s.facts);
+    if (s.claimed)
+      checkout_view_claimed(&v, s.claim, STR("my payment of 50 <USDT>"));
   } else {
     checkout_view_message(&v, scenes[i].message, scenes[i].message == CHECKOUT_UNKNOWN ? 0 : s.payment.id,
                           &s.facts);

@@ -43,7 +43,7 @@ static void change(int64_t row) {
 static void watch(struct request *r) {
   int64_t row = row_of(r), seen = 0;
   assert_true(str_to_i64(request_query(r, "seen"), &seen));
-  struct live_wait wait = {row, seen, live_rings(live, row)};
+  struct live_wait wait = {.row = row, .version = seen, .rings = live_rings(live, row)};
   if (atomic_load(&version[row]) != seen) {
     tell(r);
   } else {

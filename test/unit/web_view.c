@@ -16,6 +16,7 @@ static struct arena arena;
 static struct project project;
 static struct payment payment;
 static struct checkout_view view;
+static struct checkout_facts facts;
 
 static int fresh(void **state) {
   (void)state;
@@ -35,16 +36,22 @@ static int fresh(void **state) {
       .description = STR("for the records only"),
       .success_url = STR("https://tea.example/thanks?a=1&b=2"),
       .fail_url = STR("https://tea.example/basket"),
+      .seen_txid = STR("8d1c"),
       .created_us = NOW_US - 7 * MINUTE_US,
+      .first_expires_us = NOW_US + 23 * MINUTE_US,
       .expires_us = NOW_US + 23 * MINUTE_US,
       .quarantine_us = NOW_US + 48 * HOUR_US,
       .version = 7,
+  };
+  facts = (struct checkout_facts){
+      .project = &project,
+      .now_us = NOW_US,
+      .chain = {.configured = true, .head = 1019, .head_us = NOW_US, .solid = 1001, .heard_us = NOW_US},
   };
   return 0;
 }
 
 static void make(void) {
-  struct checkout_facts facts = {.project = &project, .now_us = NOW_US};
   checkout_view_make(&view, &arena, &payment, &facts);
 }
 
@@ -139,6 +146,97 @@ static void test_money_in_doubt_keeps_the_payer_here(void **state) {
   payment.sub = SUB_NONE;
   make();
   assert_true(view.next_s > 0);
+}
+
+// "n of m": m is what final takes on this chain now, and never a number of ours.
+static void test_confirming_counts_by_the_chain(void **state) {
+  (void)state;
+  static const struct {
+    int64_t seen, head, solid;
+    int done, needed, seconds;
+  } cases[] = {
+      {1012, 1019, 1001, 7, 18, 33}, {1019, 1019, 1001, 0, 18, 54},
+      {1012, 1019, 1016, 3, 3, 3},   // final, and the news is under way
+      {1025, 1019, 1001, 0, 18, 54}, // this node's view of the head is older
+      {1012, 1019, 0, 0, 0, 0},      {1012, 1019, 1019, 0, 0, 0},
+      {1012, 1019, 900, 0, 0, 0}, // it finalises nothing
+      {0, 1019, 1001, 0, 0, 0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    payment.sub = SUB_CONFIRMING;
+    payment.seen_number = cases[i].seen;
+    facts.chain.head = cases[i].head;
+    facts.chain.solid = cases[i].solid;
+    make();
+    assert_int_equal(view.blocks_done, cases[i].done);
+    assert_int_equal(view.blocks_needed, cases[i].needed);
+    assert_int_equal(view.seconds_left, cases[i].seconds);
+  }
+  payment.sub = SUB_WAITING;
+  make();
+  assert_int_equal(view.blocks_needed, 0);
+}
+
+static void test_transaction_and_its_explorer(void **state) {
+  (void)state;
+  static const struct {
+    enum network network;
+    const char *url;
+  } cases[] = {
+      {NETWORK_MAIN, "https://tronscan.org/#/transaction/8d1c"},
+      {NETWORK_NILE, "https://nile.tronscan.org/#/transaction/8d1c"},
+      {NETWORK_SHASTA, "https://shasta.tronscan.org/#/transaction/8d1c"},
+      {NETWORK_CUSTOM, ""},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    facts.network = cases[i].network;
+    payment.sub = SUB_SEEN;
+    make();
+    assert_str(view.txid, "8d1c");
+    assert_int_equal(view.tx_url.n, strlen(cases[i].url));
+    assert_memory_equal(view.tx_url.n ? view.tx_url.p : "", cases[i].url, view.tx_url.n);
+    payment.sub = SUB_WAITING; // a fork has taken it away
+    make();
+    assert_int_equal(view.txid.n, 0);
+    assert_int_equal(view.trust_url.n > 0, cases[i].network == NETWORK_MAIN);
+  }
+}
+
+static void test_delayed_is_said(void **state) {
+  (void)state;
+  assert_null(strstr(page(), "Confirmations are delayed"));
+  facts.chain.head_us = NOW_US - 91 * SECOND_US;
+  facts.chain.level_us = NOW_US + 5 * MINUTE_US;
+  assert_non_null(strstr(page(), "Confirmations are delayed"));
+  assert_non_null(strstr(page(), "This should be over at about"));
+  payment.sub = SUB_CONFIRMING;
+  payment.seen_number = 1012;
+  assert_non_null(strstr(page(), "Confirmations are delayed"));
+  assert_int_equal(view.blocks_needed, 0); // nobody knows how long
+  payment.sub = SUB_SEEN;
+  assert_null(strstr(page(), "about a minute"));
+  payment.status = PAY_PAID;
+  assert_null(strstr(page(), "Confirmations are delayed"));
+  payment.status = PAY_PENDING;
+  facts.chain = (struct chain_status){0}; // no node is named
+  assert_non_null(strstr(page(), "Confirmations are delayed"));
+  payment.is_test = true; // its chain is simulated
+  assert_null(strstr(page(), "Confirmations are delayed"));
+}
+
+static void test_once_seen_nothing_is_cancelled(void **state) {
+  (void)state;
+  make();
+  assert_true(view.can_cancel && view.can_extend);
+  payment.expires_us = payment.first_expires_us + DAY_US;
+  make();
+  assert_false(view.can_extend); // no further
+  for (enum pay_sub sub = SUB_SEEN; sub <= SUB_REVIEW; sub++) {
+    payment.sub = sub;
+    make();
+    assert_int_equal(view.can_cancel,
+                     sub != SUB_SEEN && sub != SUB_CONFIRMING && sub != SUB_UNDERPAID && sub != SUB_REVIEW);
+  }
 }
 
 static void test_test_payment_ends_by_the_clock(void **state) {
@@ -244,6 +342,10 @@ int main(void) {
       cmocka_unit_test_setup(test_states, fresh),
       cmocka_unit_test_setup(test_underpaid_asks_for_the_rest, fresh),
       cmocka_unit_test_setup(test_money_in_doubt_keeps_the_payer_here, fresh),
+      cmocka_unit_test_setup(test_confirming_counts_by_the_chain, fresh),
+      cmocka_unit_test_setup(test_transaction_and_its_explorer, fresh),
+      cmocka_unit_test_setup(test_delayed_is_said, fresh),
+      cmocka_unit_test_setup(test_once_seen_nothing_is_cancelled, fresh),
       cmocka_unit_test_setup(test_test_payment_ends_by_the_clock, fresh),
       cmocka_unit_test_setup(test_no_wallet_is_sent_to_a_test_address, fresh),
       cmocka_unit_test_setup(test_page_escapes_and_keeps_secrets, fresh),

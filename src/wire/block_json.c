@@ -12,15 +12,15 @@ enum { TXS_FIRST = 16, ADDRESS_PREFIX = 0x41 };
 // bytes each.
 struct reading {
   struct jsonr r;
-  const struct tron_address *token;
-  struct arena *arena;
+  struct block_json *json;
   uint8_t *bytes, *whole;
   size_t max, used;
   const char *why;
 };
 
-static void begin(struct reading *x, struct str answer, const struct tron_address *token, struct arena *a) {
-  *x = (struct reading){.token = token, .arena = a};
+static void begin(struct reading *x, struct block_json *j, struct str answer) {
+  *x = (struct reading){.json = j};
+  j->why = STR_NONE;
   jsonr_init(&x->r, answer);
 }
 
@@ -36,8 +36,8 @@ static void make_room(struct reading *x, size_t n) {
   if (n <= x->max)
     return;
   x->max = n > 2 * x->max ? n : 2 * x->max;
-  x->bytes = arena_alloc(x->arena, x->max);
-  x->whole = arena_alloc(x->arena, x->max);
+  x->bytes = arena_alloc(x->json->arena, x->max);
+  x->whole = arena_alloc(x->json->arena, x->max);
 }
 
 // The digits as bytes, kept until the next transaction.
@@ -195,12 +195,12 @@ static bool tx(struct reading *x, struct block_tx *out) {
   bool known;
   if (!tx_text(x, &t) || !rebuild(x, &t, &whole, &known))
     return false;
-  if (!transaction_read(whole, x->token, out))
+  if (!transaction_read(whole, x->json->token, out))
     return rubbish(x, "a transaction that is none");
   if (!hex_decode(t.id, id, sizeof id) || memcmp(id, out->id, sizeof id) != 0)
     return rubbish(x, "a transaction whose id is not the hash of its bytes");
   if (out->is_direct)
-    out->bytes = str_copy(x->arena, whole);
+    out->bytes = str_copy(x->json->arena, whole);
   if (!known) {
     out->succeeded = false;
     memset(out->leaf, 0, sizeof out->leaf);
@@ -216,7 +216,7 @@ static bool txs(struct reading *x, struct block *out) {
     if (out->n == cap) {
       struct block_tx *old = out->txs;
       cap = cap ? 2 * cap : TXS_FIRST;
-      out->txs = ARENA_ARRAY(x->arena, struct block_tx, cap);
+      out->txs = ARENA_ARRAY(x->json->arena, struct block_tx, cap);
       if (out->n > 0)
         memcpy(out->txs, old, sizeof *old * (size_t)out->n);
     }
@@ -344,41 +344,35 @@ static enum said block(struct reading *x, struct block *out, struct str *error) 
   return made_by(x, &out->header, witness) && agrees(x, out) ? SAID_THIS : SAID_RUBBISH;
 }
 
-static enum said ended(struct reading *x, enum said said, struct str error, struct str *why) {
+static enum said ended(struct reading *x, enum said said, struct str error) {
   if (!jsonr_end(&x->r))
     said = SAID_RUBBISH;
   if (said == SAID_RUBBISH)
-    *why = str_of(x->why ? x->why : "not JSON, or not a block");
+    x->json->why = str_of(x->why ? x->why : "not JSON, or not a block");
   if (said == SAID_ERROR)
-    *why = error;
+    x->json->why = error;
   return said;
 }
 
-enum said block_read(struct str answer, const struct tron_address *token, struct arena *a, struct block *out,
-                     struct str *why) {
-  struct str ignored, error = STR_NONE;
+enum said block_read(struct block_json *j, struct str answer, struct block *out) {
+  struct str error = STR_NONE;
   struct reading x;
-  why = why ? why : &ignored;
-  *why = STR_NONE;
-  begin(&x, answer, token, a);
+  begin(&x, j, answer);
   if (jsonr_peek(&x.r) != '{')
-    return said_instead(answer, why);
+    return said_instead(answer, &j->why);
   enum said said = block(&x, out, &error);
-  return ended(&x, said, error, why);
+  return ended(&x, said, error);
 }
 
-enum said blocks_read(struct str answer, const struct tron_address *token, struct arena *a, struct block *out,
-                      int max, int *n, struct str *why) {
+enum said blocks_read(struct block_json *j, struct str answer, struct block *out, int max, int *n) {
   static const char *const names[] = {"block", "Error"};
   struct members m = {names, 2, 0, false};
-  struct str ignored, error = STR_NONE;
+  struct str error = STR_NONE;
   struct reading x;
-  why = why ? why : &ignored;
-  *why = STR_NONE;
   *n = 0;
-  begin(&x, answer, token, a);
+  begin(&x, j, answer);
   if (jsonr_peek(&x.r) != '{')
-    return said_instead(answer, why);
+    return said_instead(answer, &j->why);
   jsonr_open(&x.r, '{');
   for (int which; member_next(&x.r, &m, &which);) {
     if (which == 1) {
@@ -391,5 +385,5 @@ enum said blocks_read(struct str answer, const struct tron_address *token, struc
       else if (block(&x, &out[*n], NULL) == SAID_THIS)
         (*n)++;
   }
-  return ended(&x, error.p ? SAID_ERROR : *n > 0 ? SAID_THIS : SAID_NOTHING, error, why);
+  return ended(&x, error.p ? SAID_ERROR : *n > 0 ? SAID_THIS : SAID_NOTHING, error);
 }

@@ -8,15 +8,18 @@
 // about once N.
 enum { BLOCK_JSON_ARENA_TIMES = 12, BLOCK_JSON_ARENA_MORE = 1 << 16 };
 
-// getblockbynum, getnowblock. `token`: whose direct calls are recognised. `why` (may be NULL) gets a static
-// sentence for SAID_RUBBISH, and for SAID_ERROR the node's own text in the answer's bytes; nothing else
-// points into them. Each transaction's id is recomputed; the block's id, signature and Merkle root are the
-// caller's to check.
-enum said block_read(struct str answer, const struct tron_address *token, struct arena *a, struct block *out,
-                     struct str *why);
+// How answers are read. Nothing that is read points into the answer, but `why`.
+struct block_json {
+  const struct tron_address *token; // whose calls and logs are recognised
+  struct arena *arena;              // for what is read
+  struct str why; // of the last one: SAID_RUBBISH: a static sentence; SAID_ERROR: the node's own text
+};
+
+// getblockbynum, getnowblock. Each transaction's id is recomputed; the block's id, signature and Merkle root
+// are the caller's to check.
+enum said block_read(struct block_json *j, struct str answer, struct block *out);
 // getblockbylimitnext: its blocks, at most `max`, in the answer's order.
-enum said blocks_read(struct str answer, const struct tron_address *token, struct arena *a, struct block *out,
-                      int max, int *n, struct str *why);
+enum said blocks_read(struct block_json *j, struct str answer, struct block *out, int max, int *n);
 
 struct transfer_log {
   int tx;        // index within the block
@@ -37,5 +40,4 @@ struct receipts {
 // gettransactioninfobyblocknum, checked against the block: as many, in the same order, the same ids, number
 // and time. The whole success rule of tron.md 3.4 but for finality. SAID_NOTHING: an empty list for a block
 // that has transactions.
-enum said receipts_read(struct str answer, const struct block *b, const struct tron_address *token,
-                        struct arena *a, struct receipts *out, struct str *why);
+enum said receipts_read(struct block_json *j, struct str answer, const struct block *b, struct receipts *out);

@@ -9,8 +9,7 @@ enum { TRANSFERS_FIRST = 16, TOPICS_OF_TRANSFER = 3, WORD_N = 32, ABOVE_ADDRESS_
 struct reading {
   struct jsonr r;
   const struct block *block;
-  const struct tron_address *token;
-  struct arena *arena;
+  struct block_json *json;
   struct receipts *out;
   int cap;
   const char *why;
@@ -101,7 +100,7 @@ static struct transfer_log *room(struct reading *x) {
   if (out->n == x->cap) {
     struct transfer_log *old = out->transfers;
     x->cap = x->cap ? 2 * x->cap : TRANSFERS_FIRST;
-    out->transfers = ARENA_ARRAY(x->arena, struct transfer_log, x->cap);
+    out->transfers = ARENA_ARRAY(x->json->arena, struct transfer_log, x->cap);
     if (out->n > 0)
       memcpy(out->transfers, old, sizeof *old * (size_t)out->n);
   }
@@ -115,7 +114,7 @@ static bool is_tokens(struct reading *x, struct str address) {
     return false;
   if (!hex_decode(address, account, sizeof account))
     return rubbish(x, "a log whose address is not 20 bytes in hexadecimal");
-  return memcmp(account, x->token->account, ADDRESS_N) == 0;
+  return memcmp(account, x->json->token->account, ADDRESS_N) == 0;
 }
 
 static void log_read(struct reading *x, int tx, int index, int *events) {
@@ -217,19 +216,17 @@ static int all(struct reading *x) {
   return tx;
 }
 
-enum said receipts_read(struct str answer, const struct block *b, const struct tron_address *token,
-                        struct arena *a, struct receipts *out, struct str *why) {
-  struct str ignored;
-  struct reading x = {.block = b, .token = token, .arena = a, .out = out};
-  why = why ? why : &ignored;
-  *why = STR_NONE;
+enum said receipts_read(struct block_json *j, struct str answer, const struct block *b,
+                        struct receipts *out) {
+  struct reading x = {.block = b, .json = j, .out = out};
+  j->why = STR_NONE;
   *out = (struct receipts){.n = 0};
   jsonr_init(&x.r, answer);
   if (jsonr_peek(&x.r) != '[')
-    return said_instead(answer, why);
+    return said_instead(answer, &j->why);
   int n = all(&x);
   if (jsonr_end(&x.r))
     return n == b->n ? SAID_THIS : SAID_NOTHING;
-  *why = str_of(x.why ? x.why : "not JSON, or not receipts");
+  j->why = str_of(x.why ? x.why : "not JSON, or not receipts");
   return SAID_RUBBISH;
 }

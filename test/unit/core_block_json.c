@@ -68,20 +68,20 @@ static char *copy(struct str s) {
 }
 
 static enum said read_block(struct str answer, const struct tron_address *token, struct block *out) {
-  struct str why;
+  struct block_json j = {token, &arena, STR_NONE};
   char *p = copy(answer);
-  enum said said = block_read((struct str){p, answer.n}, token, &arena, out, &why);
-  assert_int_equal(said == SAID_RUBBISH || said == SAID_ERROR, why.p != NULL);
+  enum said said = block_read(&j, (struct str){p, answer.n}, out);
+  assert_int_equal(said == SAID_RUBBISH || said == SAID_ERROR, j.why.p != NULL);
   free(p);
   return said;
 }
 
 static enum said read_receipts(struct str answer, const struct block *b, const struct tron_address *token,
                                struct receipts *out) {
-  struct str why;
+  struct block_json j = {token, &arena, STR_NONE};
   char *p = copy(answer);
-  enum said said = receipts_read((struct str){p, answer.n}, b, token, &arena, out, &why);
-  assert_int_equal(said == SAID_RUBBISH || said == SAID_ERROR, why.p != NULL);
+  enum said said = receipts_read(&j, (struct str){p, answer.n}, b, out);
+  assert_int_equal(said == SAID_RUBBISH || said == SAID_ERROR, j.why.p != NULL);
   free(p);
   return said;
 }

@@ -6,6 +6,7 @@ int run_request(struct cli *c); // sent as it was parsed
 int run_serve(struct cli *c);
 int run_merchant_add(struct cli *c);
 int run_payment_show(struct cli *c);
+int run_rescan(struct cli *c);
 int run_backup(struct cli *c);
 int run_restore(struct cli *c);
 int run_migrate_to(struct cli *c);

@@ -8,8 +8,11 @@
 #include "daemon/data_folder.h"
 #include "flow/env.h"
 
+struct watcher;
+
 struct gateway { // what commands work on
   struct env *env;
+  struct watcher *watcher; // NULL: no server runs here, or no node is named
   const struct settings *settings;
   const struct data_folder *folder;
 };

@@ -24,6 +24,7 @@ static enum env_state open_store(struct instance *g, const struct settings *s, c
                         .bell = &g->bell,
                         .base_url = s->base.text,
                         .fee_bps = s->fee_bps,
+                        .network = s->chain.network,
                         .allow_http_webhooks = s->allow_http_webhooks || s->allow_private_webhooks};
   g->gateway = (struct gateway){.env = &g->env, .settings = s, .folder = &g->folder};
   g->env.store = store_open(&o, why, sizeof why);

@@ -27,6 +27,10 @@ const char *check_network_name(struct str value) {
   return find_network(value) >= 0 ? NULL : "expected main, nile, shasta or custom";
 }
 
+const char *settings_network_name(enum network network) {
+  return networks[network].name;
+}
+
 static bool take_k(struct str value, struct str prefix, int *k) {
   int64_t n = 0;
   struct str digits = {value.p + prefix.n, str_starts(value, prefix) ? value.n - prefix.n : 0};

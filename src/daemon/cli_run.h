@@ -7,6 +7,7 @@ int run_serve(struct cli *c);
 int run_merchant_add(struct cli *c);
 int run_payment_show(struct cli *c);
 int run_rescan(struct cli *c);
+int run_reconcile(struct cli *c);
 int run_backup(struct cli *c);
 int run_restore(struct cli *c);
 int run_migrate_to(struct cli *c);

@@ -35,5 +35,5 @@ command_fn command_address_add, command_address_list, command_address_remove, co
     command_address_set_xpub;
 command_fn command_payment_list, command_payment_show;
 command_fn command_webhook_list, command_webhook_show, command_webhook_replay;
-command_fn command_chain_status, command_rescan;
+command_fn command_chain_status, command_rescan, command_reconcile;
 command_fn command_backup, command_skip_ahead, command_doctor;

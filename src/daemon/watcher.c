@@ -194,8 +194,6 @@ static enum err credit(struct watcher *w) {
   w->cursor = cursor_of(&t->final[t->n_final - 1]);
   chain_credited(w->chain, &w->cursor);
   w->sweep = true;
-  metric_add(METRIC_TRANSFERS_CREDITED, done.transfers - done.unmatched);
-  metric_add(METRIC_TRANSFERS_UNMATCHED, done.unmatched);
   return ERR_NONE;
 }
 
@@ -252,8 +250,6 @@ static enum err go_over(struct watcher *w) {
   }
   if (e)
     return e;
-  metric_add(METRIC_TRANSFERS_CREDITED, done.transfers - done.unmatched);
-  metric_add(METRIC_TRANSFERS_UNMATCHED, done.unmatched);
   watcher_report_rescan(&w->report, w->rescan_next, n, w->rescan_to, done.transfers);
   w->rescan_next += n;
   if (w->rescan_next > w->rescan_to)

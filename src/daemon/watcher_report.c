@@ -139,8 +139,10 @@ void watcher_report_nodes(struct watcher_report *r, struct chain *c) {
     disagreements += r->nodes[i].disagreements;
   }
   pthread_mutex_unlock(&r->mutex);
-  if (disagreements > r->disagreements)
+  if (disagreements > r->disagreements) {
+    metric_add(METRIC_NODE_DISAGREEMENTS, disagreements - r->disagreements);
     atomic_store(&r->disagreed_us, mono(r) + !mono(r));
+  }
   r->disagreements = disagreements;
 }
 

@@ -1,4 +1,5 @@
 #include "node/client.h"
+#include "base/metrics.h"
 #include "base/bug.h"
 #include "base/jsonr.h"
 #include "node/budget.h"
@@ -266,11 +267,22 @@ static bool may_ask(struct ask *k) {
   return true;
 }
 
+static void count(const struct ask *k, const struct fetch *f, int64_t asked_rest_s) {
+  bool limited = asked_rest_s > 0 || f->status == 403 || f->status == 429 || f->status == 503;
+  if (!k->why.p)
+    metric_add(METRIC_NODE_OK, 1);
+  else if (f->error != FETCH_OK)
+    metric_add(METRIC_NODE_UNREACHABLE, f->error != FETCH_STOPPED);
+  else
+    metric_add(limited ? METRIC_NODE_LIMITED : METRIC_NODE_REFUSED, 1);
+}
+
 static void judge(struct ask *k, const struct fetch *f) {
   struct node *n = k->node;
   int64_t rest_s;
   k->error = f->error;
   k->why = refusal(f, &rest_s);
+  count(k, f, rest_s);
   if (k->why.p) {
     k->outcome = OUTCOME_REFUSED;
     n->trouble = k->why;
@@ -315,6 +327,7 @@ void node_ask(struct fetcher *fetcher, struct ask *list, int n, struct arena *a)
 
 void node_blame(struct node *n, struct str why) {
   n->blamed++;
+  metric_add(METRIC_NODE_WRONG, 1);
   n->failed = false;
   n->trouble = why;
   rest(n, 0);

@@ -217,6 +217,12 @@
                   "level_us = $6, trouble = $7 WHERE id = 1")                                                \
   X(Q_CHAIN_RESCAN,                                                                                          \
     "UPDATE chain SET rescan_next = $1, rescan_to = $2 WHERE id = 1 AND rescan_next = $3 RETURNING 1")       \
+  X(Q_HOLDING_LIST,                                                                                          \
+    "SELECT a.id, a.address, a.project_id, COALESCE(x.custody, 0) FROM addresses a"                          \
+    " LEFT JOIN xpubs x ON x.id = a.xpub_id WHERE a.id > $1 AND ($2 = 0 OR a.project_id = $2)"               \
+    " ORDER BY a.id LIMIT $3")                                                                               \
+  X(Q_HOLDING_SUM, "SELECT CAST(COALESCE(SUM(value), 0) AS BIGINT), COUNT(*) FROM transfers"                 \
+                   " WHERE address_id = $1 AND is_test = 0")                                                 \
   /* transfers and the timeline */                                                                           \
   X(Q_TRANSFER_ADD,                                                                                          \
     "INSERT INTO transfers (txid, log_index, is_test, payment_id, value, block_us)"                          \

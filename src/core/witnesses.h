@@ -13,12 +13,12 @@
 // How node/chain.c uses it: one state belongs to the cursor (stored with it), a copy of it is fed with the
 // window's headers above the cursor. After a fork, or after something was named, the copy is made again.
 #pragma once
-#include "core/chain.h"
-#include "core/err.h"
+#include "core/witness_list.h"
 #include "wire/block.h"
 
-enum { WITNESSES_MAX = 27, WITNESSES_KNOWN_MAX = 96, WITNESSES_TEXT_MAX = 24 << 10 };
+enum { WITNESSES_KNOWN_MAX = 96, WITNESSES_TEXT_MAX = 24 << 10 };
 enum { SLOT_MS = 3000 };
+#define BLOCK_TIME_MAX_MS (INT64_C(1) << 50) // no chain gets that old
 
 // A header with what was computed from it once: its own identity and who signed it.
 struct signed_header {
@@ -29,27 +29,10 @@ struct signed_header {
 // False: no key belongs to its signature.
 bool signed_header_of(const struct block_header *h, struct signed_header *out);
 
-struct witness_list { // in any order
-  struct tron_address who[WITNESSES_MAX];
-  int n;
-};
-// The operator's file: a JSON array of base58 addresses, 1 to 27, none twice.
-bool witness_list_of_file(struct str json, struct witness_list *out);
-// listwitnesses: those with most votes, at equal votes the higher address, at most 27. False: not such an
-// answer.
-bool witness_list_of_answer(struct str json, struct witness_list *out);
-bool witness_list_same(const struct witness_list *a, const struct witness_list *b); // as sets
-// getaccount: the key that signs for a witness: the first of witness_permission.keys; without one the
-// account's own. False: not such an answer, or another account's.
-bool witness_key_of_answer(struct str json, const struct tron_address *who, struct tron_address *key);
-
 struct witness {
-  struct tron_address who, key; // who makes the block by name, and whose signature it carries
-  int64_t last;                 // height of the last block made; 0: not seen yet
-  // Another key that signed for it at `other_since`: believed when that block is final, or when it was told.
-  // Until then what it signs does not count.
-  struct tron_address other;
-  int64_t other_since; // 0: none; -1: told by those who were asked
+  struct tron_address who, key; // who makes the block by name, and whose signature counts for it
+  int64_t last;                 // height of the last block made, signed with that key; 0: not seen yet
+  int64_t unmatched;            // height of the last one that another key signed
 };
 
 // Indices into `known`; -1: nobody yet.
@@ -87,20 +70,22 @@ struct witnesses_start {
 void witnesses_begin(struct witnesses *w, const struct witnesses_start *start,
                      const struct witness_list *set);
 
-// The state as one text, and back. False: not such a text.
+// The state as one text, and back (witnesses_text.c). False: not such a text.
 void witnesses_write(const struct witnesses *w, struct buf *out);
 bool witnesses_read(struct str text, struct witnesses *out);
 
 enum header_verdict {
   HEADER_TAKEN,
+  // Taken, but its signature counts for nobody: it is not by the key that we know. A block's id does not
+  // cover its signature, so a descendant proves nothing about it: the node made it up, or the witness has
+  // another key (witnesses_ask()).
+  HEADER_NOT_COUNTED,
+  // The state stays as it was: the node that gave this header lies, or follows another chain.
   HEADER_NOT_NEXT,   // not the child of the last one
   HEADER_BAD_TIME,   // not later, or between the slots
   HEADER_WRONG_TURN, // the turn is another's, or this one's turn is another
-  HEADER_IMPOSSIBLE, // the state cannot hold it: too many strangers
 };
 const char *header_verdict_text(enum header_verdict v);
-// Anything but HEADER_TAKEN leaves the state as it was: the node that gave this header lies, or follows
-// another chain.
 enum header_verdict witnesses_take(struct witnesses *w, const struct signed_header *h);
 
 // What should be asked of K nodes (the state goes on without, as far as it can).

@@ -150,6 +150,7 @@
         wait = RETRY_MS;
         if (news.html) replace(news.html);
         else if (news.blocks_needed) countFrom(news.blocks_done, news.blocks_needed, news.seconds_left);
+        if (news.blocks_needed && news.state === 'confirming' && !document.getElementById('blocks')) live().dataset.version = 0; // there is something to count now: ask for it
       } catch (problem) {
         if (problem === 'again' || document.visibilityState === 'hidden') continue;
         if (wait > RETRY_MS) {

@@ -12,6 +12,7 @@
 #include "http/app.h"
 #include "http/auth.h"
 #include "http/ops.h"
+#include "http/limits.h"
 #include "http/page.h"
 #include "http/page_checkout.h"
 #include "store/database_url.h"
@@ -219,9 +220,10 @@ static bool start(struct gateway_server *g, char *error) {
   const struct settings *s = g->settings;
   struct env *env = &g->instance.env;
   const struct rate_limit limits[RATE_KINDS] = {
-      [RATE_KEY] = {s->rate_per_key, 2 * s->rate_per_key},
-      [RATE_ADDRESS] = {s->rate_per_address, 5 * s->rate_per_address},
-      [RATE_FAILURE] = {1, 20},
+      [RATE_KEY] = {.per_s = s->rate_per_key, .burst = 2 * s->rate_per_key},
+      [RATE_ADDRESS] = {.per_s = s->rate_per_address, .burst = 5 * s->rate_per_address},
+      [RATE_FAILURE] = {.per_s = 1, .burst = 20},
+      [RATE_CLAIM] = {.every_s = CLAIM_EVERY_S, .burst = CLAIM_BURST},
   };
   g->no_secret = hmac_key_create("", 0);
   g->app = (struct app){

@@ -26,6 +26,10 @@ enum {
   CONFIRMING_WAIT_MS = 4 * 1000, // while blocks are counted
   RECHECK_MS = 3 * 1000, // how late news of another node may be for a waiting page when its message was lost
 
+  // transactions named on the checkout, per address and per payment
+  CLAIM_EVERY_S = 10,
+  CLAIM_BURST = 5,
+
   // connections
   CONNECTIONS_MAX = 18000,               // fewer where descriptors do not allow it
   CONNECTIONS_PER_ADDRESS_MAX = 200,     // not for loopback and trusted proxies

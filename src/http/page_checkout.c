@@ -7,7 +7,7 @@
 #include "http/app.h"
 #include "http/limits.h"
 #include "http/page.h"
-#include "http/reading.h"
+#include "http/visit.h"
 
 #include <stdlib.h>
 
@@ -22,43 +22,10 @@ static int64_t number(struct str s) { // 0, which no payment has, where it is no
   return str_to_i64(s, &n) ? n : 0;
 }
 
-// A payment with its project, read for a page.
-struct visit {
-  struct flow_find find; // first: the job's address is this one's
-  struct reading reading;
-};
-
-static void visit_done(struct job *j) {
-  reading_done(&((struct visit *)j)->reading);
-}
-
-static void visit(struct request *r, request_fn *then) {
-  struct visit *v = ARENA_NEW(r->arena, struct visit);
-  r->user = v;
-  v->find.id = number(request_query(r, "id"));
-  v->find.whole = v->find.with_project = true;
-  v->find.job.done = visit_done;
-  reading_init(&v->reading, r);
-  reading_then(&v->reading, flow_payment_find_start(app_of(r)->env, r->arena, &v->find), then);
-}
-
-static enum err make_view(struct request *r, struct str chosen, struct checkout_view *v) {
-  const struct env *env = app_of(r)->env;
-  const struct flow_find *f = &((const struct visit *)r->user)->find;
-  struct checkout_facts facts = page_facts(r, chosen);
-  if (f->job.result != ERR_NONE)
-    return f->job.result;
-  facts.project = &f->project;
-  if (f->payment.replaced_by)
-    facts.newer_id = payment_id_from_row(&env->id_key, f->payment.replaced_by);
-  checkout_view_make(v, r->arena, &f->payment, &facts);
-  return ERR_NONE;
-}
-
 static void show(struct request *r) {
   struct str chosen = request_query(r, "lang");
   struct checkout_view v;
-  enum err e = make_view(r, chosen, &v);
+  enum err e = visit_view(r, chosen, &v);
   if (e == ERR_NONE)
     page_show(r, 200, &v);
   else
@@ -66,7 +33,7 @@ static void show(struct request *r) {
 }
 
 void page_checkout(struct request *r) {
-  visit(r, show);
+  visit(r, ARENA_NEW(r->arena, struct visit), number(request_query(r, "id")), show);
 }
 
 void page_checkout_bare(struct request *r) {
@@ -124,7 +91,7 @@ static void refuse_status(struct request *r, enum err e) {
 
 static void tell_state(struct request *r) {
   struct checkout_view v;
-  enum err e = make_view(r, request_query(r, "lang"), &v);
+  enum err e = visit_view(r, request_query(r, "lang"), &v);
   if (e == ERR_NONE)
     answer_status(r, &v, shows_other(r, v.version, (struct shown){v.state, v.delayed}));
   else
@@ -132,7 +99,7 @@ static void tell_state(struct request *r) {
 }
 
 static void answer_now(struct request *r) {
-  visit(r, tell_state);
+  visit(r, ARENA_NEW(r->arena, struct visit), number(request_query(r, "id")), tell_state);
 }
 
 // What is kept of a request that may wait: little, there may be ten thousand of them.
@@ -220,14 +187,11 @@ void page_checkout_status(struct request *r) {
 
 static void action_answer(struct request *r) {
   const struct flow_action *f = r->user;
-  struct str chosen = page_facts(r, request_form(r, "lang")).chosen;
-  if (f->job.result != ERR_NONE) {
-    page_refuse(r, f->job.result, f->id, chosen);
-    return;
-  }
-  page_headers(r);
-  request_redirect(r, str_printf(r->arena, "%.*s/pay/?id=%lld%s%.*s", STR_FMT(page_prefix(r)),
-                                 (long long)f->payment.id, chosen.n ? "&lang=" : "", STR_FMT(chosen)));
+  struct str lang = request_form(r, "lang");
+  if (f->job.result == ERR_NONE)
+    visit_redirect(r, f->payment.id, lang);
+  else
+    page_refuse(r, f->job.result, f->id, page_facts(r, lang).chosen);
 }
 
 static void action_done(struct job *j) { // on the writer's thread

@@ -68,10 +68,10 @@ static struct bucket *find(struct bucket set[WAYS], uint64_t tag, int64_t now_us
 }
 
 int64_t rate_take(struct rate *r, enum rate_kind kind, struct str key, int64_t now_us) {
-  if (!r || r->limits[kind].per_s == 0)
+  const struct rate_limit *l = r ? &r->limits[kind] : NULL;
+  if (!l || (l->per_s == 0 && l->every_s == 0))
     return 0;
-  const struct rate_limit *l = &r->limits[kind];
-  int64_t token_us = 1000000 / l->per_s, room_us = token_us * l->burst;
+  int64_t token_us = l->every_s ? l->every_s * 1000000 : 1000000 / l->per_s, room_us = token_us * l->burst;
   uint64_t tag = tag_of(r, kind, key);
   struct shard *shard = &r->shard[tag >> 58];
   pthread_mutex_lock(&shard->mutex);

@@ -9,12 +9,14 @@ enum rate_kind {
   RATE_KEY,     // requests signed with an API key's secret
   RATE_ADDRESS, // requests without an API key
   RATE_FAILURE, // wrong keys and signatures, per address
+  RATE_CLAIM,   // transactions named on the checkout, per address and per payment
   RATE_KINDS
 };
 
 struct rate_limit {
-  int64_t per_s; // refill, whole requests a second; 0: this kind has no limit
-  int64_t burst; // size of the bucket
+  int64_t per_s;   // refill, whole requests a second; 0: this kind has no limit
+  int64_t burst;   // size of the bucket
+  int64_t every_s; // instead of per_s: a request each so many seconds
 };
 
 struct rate;

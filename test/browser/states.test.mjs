@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { ROOT } from '../e2e/harness.mjs';
-import { DRESSES, LANGUAGES, launch, open, serveStates, states } from './pages.mjs';
+import { DRESSES, LANGUAGES, STATES, launch, open, serveStates, states } from './pages.mjs';
 
 const TARGET_MIN_PX = 24;
 const PAGE_BYTES_MAX = 60_000;
@@ -154,5 +154,41 @@ test('printing leaves the receipt and takes the rest away', async () => {
   await page.clock.setFixedTime('2026-07-01T20:00:00Z');
   await page.reload();
   assert.match(await page.locator('.receipt time').textContent(), /Jul 1, 2026/, 'a receipt has its date, on its day too');
+  await context.close();
+});
+
+test('while it is confirmed the page counts on by itself, and the chain sets it right', async () => {
+  const context = await open(browser, 'phone');
+  const page = await context.newPage();
+  const shown = async () => [await page.locator('#blocks').textContent(), await page.locator('#seconds').textContent(), await page.locator('progress').evaluate((bar) => `${bar.value}/${bar.max}`)];
+  const answers = [];
+  await page.route('**/status?*', (route) => (answers.length ? route.fulfill({ json: answers.shift() }) : undefined)); // left waiting
+  await page.clock.install();
+  await page.goto(server.url('en', 'confirming'));
+  assert.deepEqual(await shown(), ['Confirmations: 7 of 18.', 'Seconds left: about 33.', '7/18']);
+  await page.clock.runFor(7100);
+  assert.deepEqual(await shown(), ['Confirmations: 9 of 18.', 'Seconds left: about 26.', '9/18']);
+  await page.clock.runFor(60000); // it never says that what is not final is
+  assert.deepEqual(await shown(), ['Confirmations: 18 of 18.', 'Seconds left: about 3.', '18/18']);
+  answers.push({ state: 'confirming', blocks_done: 10, blocks_needed: 21, seconds_left: 33 });
+  await page.clock.runFor(31000); // the poll that hangs is given up
+  await page.waitForFunction(() => document.getElementById('blocks').textContent.includes('21'));
+  assert.match((await shown())[0], /^Confirmations: 1\d of 21\.$/);
+  await context.close();
+});
+
+test('an answer about a named transaction goes when the payment changes, and is not sent again by a reload', async () => {
+  const context = await open(browser, 'phone');
+  const page = await context.newPage();
+  const html = readFileSync(path.join(STATES, 'en', 'paid.html'), 'utf8').match(/<div id="live"[^]*<\/div>\s*<\/main>/)[0].replace('</main>', '');
+  let asked = null;
+  await page.route('**/status?*', (route) => (asked = route));
+  await page.goto(server.url('en', 'underpaid-claimed'));
+  assert.match(await page.locator('#answer').textContent(), /^Noted/);
+  assert.match(page.url(), /\?id=\d+$/);
+  for (let i = 0; !asked && i < 100; i++) await page.waitForTimeout(20);
+  await asked.fulfill({ json: { version: 9, state: 'paid', html } });
+  await page.getByRole('heading', { name: 'Paid. Thank you!' }).waitFor();
+  assert.equal(await page.locator('#answer').count(), 0);
   await context.close();
 });

@@ -11,7 +11,10 @@
 enum { SECOND = 1000000 };
 
 static const struct rate_limit limits[RATE_KINDS] = {
-    [RATE_KEY] = {10, 5}, [RATE_ADDRESS] = {1, 2}, [RATE_FAILURE] = {0, 0}};
+    [RATE_KEY] = {.per_s = 10, .burst = 5},
+    [RATE_ADDRESS] = {.per_s = 1, .burst = 2},
+    [RATE_CLAIM] = {.every_s = 10, .burst = 3},
+};
 
 static void burst_then_refill(void **state) {
   (void)state;
@@ -38,6 +41,18 @@ static void kinds_are_apart(void **state) {
   assert_int_equal(rate_take(r, RATE_KEY, STR("a"), 0), 0);
   for (int i = 0; i < 100; i++) // without a limit
     assert_int_equal(rate_take(r, RATE_FAILURE, STR("a"), 0), 0);
+  rate_free(r);
+}
+
+static void slower_than_one_a_second(void **state) {
+  (void)state;
+  struct rate *r = rate_new(&world_real, limits);
+  int64_t t = 100 * SECOND;
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(rate_take(r, RATE_CLAIM, STR("a"), t), 0);
+  assert_int_equal(rate_take(r, RATE_CLAIM, STR("a"), t), 10);
+  assert_int_equal(rate_take(r, RATE_CLAIM, STR("a"), t + 9 * SECOND), 1);
+  assert_int_equal(rate_take(r, RATE_CLAIM, STR("a"), t + 10 * SECOND), 0);
   rate_free(r);
 }
 
@@ -93,9 +108,9 @@ static void threads_share_one_bucket(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(burst_then_refill),           cmocka_unit_test(kinds_are_apart),
-      cmocka_unit_test(off_lets_everything_through), cmocka_unit_test(flood_does_not_refill),
-      cmocka_unit_test(threads_share_one_bucket),
+      cmocka_unit_test(burst_then_refill),        cmocka_unit_test(kinds_are_apart),
+      cmocka_unit_test(slower_than_one_a_second), cmocka_unit_test(off_lets_everything_through),
+      cmocka_unit_test(flood_does_not_refill),    cmocka_unit_test(threads_share_one_bucket),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,9 +59,10 @@ $(B)/cryptopay-shop: $(wildcard demo/*.c) $(wildcard demo/*.h)
 
 # A chain of its own, and the node that serves it: the other side, so it uses no more of src/ than base and wire. Tests have the
 # chain without the server.
-SIMNODE := $(filter-out simnode/main.c,$(wildcard simnode/*.c))
+SIMNODE_SERVER := $(addprefix simnode/,main.c control.c journal.c page.c)
+SIMNODE := $(filter-out $(SIMNODE_SERVER),$(wildcard simnode/*.c))
 SIMNODE_OBJ := $(SIMNODE:simnode/%.c=$(B)/obj/simnode/%.o)
-$(B)/cryptopay-simnode: $(B)/obj/simnode/main.o $(B)/libsimnode.a $(B)/libcore.a
+$(B)/cryptopay-simnode: $(SIMNODE_SERVER:simnode/%.c=$(B)/obj/simnode/%.o) $(B)/libsimnode.a $(B)/libcore.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lmicrohttpd $(CORE_LIBS)
 
 $(B)/libsimnode.a: $(SIMNODE_OBJ)

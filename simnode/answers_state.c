@@ -252,7 +252,7 @@ static struct tx *read_call(struct asked *q, bool constant) {
   memcpy(k.ref_bytes, b->id + 6, 2);
   memcpy(k.ref_hash, b->id + 8, 8);
   k.expiration = b->time_ms + TX_LIFE_MS;
-  k.timestamp = b->time_ms + 1 + ++q->chain->serial % 1000;
+  k.timestamp = b->time_ms + 1 + ++q->chain->asked % 1000;
   struct buf raw;
   buf_init(&raw, q->a, 2 * TX_BYTES_MAX);
   sim_tx_ask_encode(&k, q->a, &raw);
@@ -364,7 +364,7 @@ void answer_create(struct asked *q) {
   memcpy(k.ref_bytes, b->id + 6, 2);
   memcpy(k.ref_hash, b->id + 8, 8);
   k.expiration = b->time_ms + TX_LIFE_MS;
-  k.timestamp = b->time_ms + 1 + ++q->chain->serial % 1000;
+  k.timestamp = b->time_ms + 1 + ++q->chain->asked % 1000;
   struct buf raw;
   buf_init(&raw, q->a, TX_BYTES_MAX);
   sim_tx_ask_encode(&k, q->a, &raw);

@@ -49,6 +49,7 @@ struct sim_chain {
   int64_t now_ms; // by the clock that was set; 0: blocks follow each other slot by slot
   int64_t skip;   // slots that the next block leaves out
   int64_t serial; // keeps the chain's own transactions apart
+  int64_t asked;  // the same for those that are made for others
 };
 
 struct sim_chain *sim_new(const struct sim_options *o);

@@ -316,7 +316,7 @@ static struct MHD_Daemon *serve(struct node *n, const char *at) {
   struct sockaddr_in address = {.sin_family = AF_INET};
   char host[64];
   unsigned short port;
-  if (sscanf(at, "%63[0-9.]:%hu", host, &port) != 2 ||
+  if (sscanf(at, "%63[0-9a-z.]:%hu", host, &port) != 2 ||
       inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, &address.sin_addr) != 1)
     return NULL;
   address.sin_port = htons(port);

@@ -23,26 +23,31 @@ static enum said empty_list(struct jsonr *r) {
   return !jsonr_item(r) && jsonr_end(r) ? SAID_NOTHING : SAID_RUBBISH;
 }
 
-enum said said_instead(struct str answer, struct str *why) {
+static enum said error_object(struct jsonr *r, struct str *text) {
   static const char *const names[] = {"Error"};
   struct members m = {names, 1, 0, false};
-  struct str text = STR_NONE;
+  if (jsonr_open(r, '{'))
+    for (int which; member_next(r, &m, &which);)
+      jsonr_str(r, text);
+  if (!jsonr_end(r) || (m.any && !text->p))
+    return SAID_RUBBISH;
+  return m.any ? SAID_ERROR : SAID_NOTHING;
+}
+
+enum said said_instead(struct str answer, struct str *why) {
   struct jsonr r;
-  *why = STR("not what was asked for");
+  enum said said;
+  *why = STR_NONE;
   if (str_starts(answer, STR("this API is closed because this node is a lite fullnode"))) {
     *why = answer;
     return SAID_ERROR;
   }
   jsonr_init(&r, answer);
   if (jsonr_peek(&r) == '[')
-    return empty_list(&r);
-  if (jsonr_open(&r, '{'))
-    for (int which; member_next(&r, &m, &which);)
-      jsonr_str(&r, &text);
-  if (!jsonr_end(&r) || (m.any && !text.p))
-    return SAID_RUBBISH;
-  if (!m.any)
-    return SAID_NOTHING;
-  *why = text;
-  return SAID_ERROR;
+    said = empty_list(&r);
+  else
+    said = error_object(&r, why);
+  if (said == SAID_RUBBISH)
+    *why = STR("not what was asked for");
+  return said;
 }

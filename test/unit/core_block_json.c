@@ -230,9 +230,179 @@ static void stretches_of_chains(void **state) {
   table_free(&t);
 }
 
+// --- single answers ---
+
+static const char *const said_names[] = {"this", "nothing", "error", "rubbish"};
+
+static const json_t *exchange(const json_t *all, struct str file) {
+  size_t i;
+  json_t *one;
+  json_array_foreach(all, i, one) if (str_eq(recording_text(one, "file"), file)) return one;
+  fail_msg("%.*s", STR_FMT(file));
+  return NULL;
+}
+
+// A block as the receipts have it, whose transactions all succeeded: the receipts alone must refuse the rest.
+static struct block block_of(const json_t *list) {
+  struct block b = {.n = (int)json_array_size(list)};
+  const json_t *first = json_array_get(list, 0);
+  b.header.number = json_integer_value(json_object_get(first, "blockNumber"));
+  b.header.time_ms = json_integer_value(json_object_get(first, "blockTimeStamp"));
+  b.txs = ARENA_ARRAY(&arena, struct block_tx, b.n);
+  for (int i = 0; i < b.n; i++) {
+    assert_true(
+        hex_decode(recording_text(json_array_get(list, (size_t)i), "id"), b.txs[i].id, sizeof b.txs[i].id));
+    b.txs[i].succeeded = true;
+  }
+  return b;
+}
+
+// Receipts, or one alone as a list of one, at a height and time that may have been cut off.
+static int receipts_are_right(struct str answer, bool alone, const struct table *t, struct str file) {
+  struct str list = alone ? str_printf(&arena, "[%.*s]", STR_FMT(answer)) : answer;
+  json_t *told = json_loadb(list.p, list.n, 0, NULL);
+  struct tron_address token =
+      account(str_starts(file, STR("txinfo/mainnet")) || str_starts(file, STR("txinfo/CONSTRUCTED"))
+                  ? STR("a614f803b6fd780986a42c78ec9c7f77e6ded13c")
+                  : STR("468bfdba19e79e18e1f4b537ed1333e51d1f8edf"));
+  char *name = str_c(&arena, file);
+  struct block b = block_of(told);
+  struct receipts r;
+  json_decref(told);
+  enum said said = read_receipts(list, &b, &token, &r);
+  if (said == SAID_THIS) {
+    credits_are_right(&r, t, name, b.header.number);
+    only_the_token_was_wrong(list, &b, t, name);
+  }
+  return (int)said;
+}
+
+static int transaction_is_right(struct str answer) {
+  struct tron_address token = account(STR("468bfdba19e79e18e1f4b537ed1333e51d1f8edf"));
+  struct block b;
+  struct str in_block = str_printf(
+      &arena,
+      "{\"blockID\":\"0000000000000001%048d\",\"transactions\":[%.*s],\"block_header\":{\"raw_data\":{"
+      "\"number\":1,\"txTrieRoot\":\"%064d\",\"parentHash\":\"%064d\",\"witness_address\":\"41%040d\"},"
+      "\"witness_signature\":\"%0130d\"}}",
+      0, STR_FMT(answer), 1, 0, 0, 0);
+  enum said said = read_block(in_block, &token, &b);
+  if (said == SAID_THIS) {
+    json_t *told = json_loadb(in_block.p, in_block.n, 0, NULL);
+    calls_are_right(&b, told, &token);
+    json_decref(told);
+  }
+  return (int)said;
+}
+
+static int block_is_right(struct str answer, struct str file, int64_t n) {
+  struct tron_address token = account(STR("468bfdba19e79e18e1f4b537ed1333e51d1f8edf"));
+  struct block b;
+  enum said said = read_block(answer, &token, &b);
+  if (said != SAID_THIS)
+    return (int)said;
+  assert_int_equal(b.n, n);
+  json_t *told = json_loadb(answer.p, answer.n, 0, NULL);
+  calls_are_right(&b, told, &token);
+  json_decref(told);
+  if (b.header.number > 0) // the first block's witness is a sentence
+    id_is_right(&b);
+  merkle_is_right(&b, !str_eqc(file, "blocks/mainnet-30864544-TRUNCATED-one-tx.json"));
+  return (int)said;
+}
+
+static int blocks_are_right(struct str answer, int64_t n) {
+  struct tron_address token = account(STR("468bfdba19e79e18e1f4b537ed1333e51d1f8edf"));
+  static struct block blocks[BLOCKS_MAX];
+  struct block_json j = {&token, &arena, STR_NONE};
+  char *p = copy(answer);
+  int got, fewer;
+  enum said said = blocks_read(&j, (struct str){p, answer.n}, blocks, BLOCKS_MAX, &got);
+  assert_int_equal(got, n);
+  for (int i = 0; i < got; i++) {
+    id_is_right(&blocks[i]);
+    merkle_is_right(&blocks[i], true);
+  }
+  if (n > 0)
+    assert_int_equal(blocks_read(&j, (struct str){p, answer.n}, blocks, (int)n - 1, &fewer), SAID_RUBBISH);
+  free(p);
+  return (int)said;
+}
+
+static int no_receipts(struct str answer) {
+  struct tron_address token = account(STR("468bfdba19e79e18e1f4b537ed1333e51d1f8edf"));
+  struct block_tx one = {.succeeded = true};
+  struct block empty = {.n = 0}, b = {.txs = &one, .n = 1};
+  struct receipts r;
+  enum said said = read_receipts(answer, &b, &token, &r);
+  // an empty list is what a block without transactions has
+  assert_int_equal(read_receipts(answer, &empty, &token, &r), answer.p[0] == '[' ? SAID_THIS : said);
+  return (int)said;
+}
+
+static void every_answer(void **state) {
+  (void)state;
+  struct table t = table_read("transfers.tsv.gz"), answers = table_read("answers.tsv");
+  json_t *all = recording_exchanges();
+  int asked = 0;
+  for (int i = 0; i < answers.n; i++) {
+    struct str *row = answers.rows[i], file = row[0], answer = STR_NONE;
+    bool of_file = memchr(file.p, '/', file.n) != NULL;
+    int said;
+    arena_reset(&arena);
+    answer = of_file ? recording_read(str_c(&arena, file)) : recording_text(exchange(all, file), "body");
+    if (str_eqc(row[1], "transaction") && str_eqc(row[2], "this"))
+      said = transaction_is_right(answer);
+    else if (str_eqc(row[1], "blocks"))
+      said = blocks_are_right(answer, number(row[3]));
+    else if (str_eqc(row[1], "block") || str_eqc(row[1], "transaction"))
+      said = block_is_right(answer, file, number(row[3]));
+    else if (number(row[3]) == 0 && !str_eqc(row[2], "rubbish"))
+      said = no_receipts(answer);
+    else
+      said = receipts_are_right(answer, str_eqc(row[1], "info"), &t, file);
+    if (!str_eqc(row[2], said_names[said]))
+      fail_msg("%.*s: %s", STR_FMT(file), said_names[said]);
+    if (of_file)
+      free((char *)answer.p);
+    asked++;
+  }
+  assert_int_equal(asked, answers.n);
+  assert_true(asked > 280);
+  json_decref(all);
+  table_free(&t);
+  table_free(&answers);
+}
+
+// The leaves, as another program has computed them.
+static void leaves(void **state) {
+  (void)state;
+  json_t *all = recording_json("block-verification.json"), *one, *leaf;
+  size_t i, k, seen = 0;
+  json_array_foreach(json_object_get(all, "blocks"), i, one) {
+    struct tron_address token = {{0}};
+    struct block b;
+    char name[128];
+    snprintf(name, sizeof name, "blocks/%s", json_string_value(json_object_get(one, "file")));
+    struct str answer = recording_read(name);
+    if (read_block(answer, &token, &b) == SAID_THIS)
+      json_array_foreach(json_object_get(one, "leaves"), k, leaf) {
+        uint8_t expected[SHA256_N];
+        assert_true(hex_decode(str_of(json_string_value(leaf)), expected, sizeof expected));
+        assert_memory_equal(b.txs[k].leaf, expected, sizeof expected);
+        seen++;
+      }
+    free((char *)answer.p);
+  }
+  assert_true(seen > 5);
+  json_decref(all);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(stretches_of_chains),
+      cmocka_unit_test(every_answer),
+      cmocka_unit_test(leaves),
   };
   arena_init(&arena, (size_t)1 << 30);
   int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,7 +206,7 @@ static const struct entry entries[] = {
     {"gettransactionfrompending", answer_txbyid, false, true},
     {"getpendingsize", answer_pendingsize, false, true},
     {"listwitnesses", answer_witnesses, true, true},
-    {"getnextmaintenancetime", answer_maintenance, false, true},
+    {"getnextmaintenancetime", answer_nextmaintenance, false, true},
     {"getchainparameters", answer_parameters, false, true},
     {"getnodeinfo", answer_nodeinfo, false, true},
     {"getaccount", answer_account, true, true},

@@ -460,7 +460,7 @@ void answer_witnesses(struct asked *q) {
   put_spaced(q, 0);
 }
 
-void answer_maintenance(struct asked *q) {
+void answer_nextmaintenance(struct asked *q) {
   struct tron_address next = sim_slot_number(OF_CHAIN_NEXT_MAINTENANCE);
   buf_printf(q->out, "{\"num\": %lld}",
              (long long)sim_value(q->chain, (struct sim_slot){SLOT_CHAIN, &next, NULL}, false));

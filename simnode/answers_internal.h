@@ -19,7 +19,7 @@ struct asked {
 typedef void handler(struct asked *q);
 handler answer_nowblock, answer_blockbynum, answer_blockbyid, answer_block, answer_limitnext,
     answer_latestnum, answer_txbyid, answer_infobyid, answer_infobynum, answer_count, answer_witnesses,
-    answer_maintenance, answer_pendinglist, answer_pendingsize;
+    answer_nextmaintenance, answer_pendinglist, answer_pendingsize;
 handler answer_parameters, answer_nodeinfo, answer_account, answer_resource, answer_constant, answer_trigger,
     answer_estimate, answer_create, answer_energyprices, answer_bandwidthprices, answer_memofee,
     answer_validate;

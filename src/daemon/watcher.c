@@ -233,25 +233,23 @@ static void look(struct watcher *w) {
 
 // A piece of a rescan, while the head is followed as well.
 static enum err go_over(struct watcher *w) {
-  struct chain_block *blocks;
+  struct chain_old old = {.from = w->rescan_next, .max = AGAIN_MAX};
   struct blocks_done done = {0};
-  int n, max = AGAIN_MAX;
-  int64_t wait_us = 0;
-  if (w->rescan_to - w->rescan_next < max)
-    max = (int)(w->rescan_to - w->rescan_next) + 1;
-  if (!chain_again(w->chain, w->rescan_next, max, &w->step, &blocks, &n, &wait_us)) {
-    w->rescan_wait_us = mono(w) + (wait_us > RETRY_US ? wait_us : RETRY_US);
+  if (w->rescan_to - w->rescan_next < old.max)
+    old.max = (int)(w->rescan_to - w->rescan_next) + 1;
+  if (!chain_again(w->chain, &old, &w->step)) {
+    w->rescan_wait_us = mono(w) + (old.wait_us > RETRY_US ? old.wait_us : RETRY_US);
     return ERR_NONE;
   }
-  enum err e = flow_blocks_again(w->o.env, &w->step, blocks, n, &done);
+  enum err e = flow_blocks_again(w->o.env, &w->step, old.blocks, old.n, &done);
   if (e == ERR_CHANGED) { // it was asked for anew meanwhile
     w->look_next_us = 0;
     return ERR_NONE;
   }
   if (e)
     return e;
-  watcher_report_rescan(&w->report, w->rescan_next, n, w->rescan_to, done.transfers);
-  w->rescan_next += n;
+  watcher_report_rescan(&w->report, w->rescan_next, old.n, w->rescan_to, done.transfers);
+  w->rescan_next += old.n;
   if (w->rescan_next > w->rescan_to)
     w->rescan_next = w->rescan_to = 0;
   return ERR_NONE;

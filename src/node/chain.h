@@ -75,6 +75,12 @@ struct chain_node_status {
 };
 int chain_nodes(const struct chain *c, struct arena *a, struct chain_node_status **out);
 
-// Any block's trusted transfers again, below the cursor (rescan). False: not to be had now; *wait_us.
-bool chain_again(struct chain *c, int64_t from, int max, struct arena *a, struct chain_block **out, int *n,
-                 int64_t *wait_us);
+// Any block's trusted transfers again, below the cursor (rescan). False: not to be had now.
+struct chain_old {
+  int64_t from; // at most `max` blocks from here on
+  int max;
+  struct chain_block *blocks; // in order; in the arena
+  int n;
+  int64_t wait_us; // false: not before
+};
+bool chain_again(struct chain *c, struct chain_old *old, struct arena *a);

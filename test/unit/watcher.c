@@ -100,19 +100,18 @@ int chain_nodes(const struct chain *c, struct arena *a, struct chain_node_status
   return 1;
 }
 
-bool chain_again(struct chain *c, int64_t from, int max, struct arena *a, struct chain_block **out, int *n,
-                 int64_t *wait_us) {
+bool chain_again(struct chain *c, struct chain_old *old, struct arena *a) {
   (void)c;
   if (nodes.again_n < ASK_MAX)
-    nodes.again_from[nodes.again_n++] = from;
-  *out = ARENA_ARRAY(a, struct chain_block, max);
-  *n = 0;
-  *wait_us = 1;
+    nodes.again_from[nodes.again_n++] = old->from;
+  old->blocks = ARENA_ARRAY(a, struct chain_block, old->max);
+  old->n = 0;
+  old->wait_us = 1;
   if (nodes.again_refused-- > 0)
     return false;
-  while (*n < max) {
-    (*out)[*n] = block(from + *n);
-    ++*n;
+  while (old->n < old->max) {
+    old->blocks[old->n] = block(old->from + old->n);
+    old->n++;
   }
   return true;
 }

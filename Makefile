@@ -233,11 +233,11 @@ test/node_modules/.package-lock.json: test/package.json test/package-lock.json
 # What is about PostgreSQL itself brings servers of its own: once is enough.
 E2E := $(wildcard test/e2e/*.test.mjs)
 ABOUT_POSTGRES := test/e2e/nodes.test.mjs test/e2e/postgres_operations.test.mjs
-e2e: all ## the binary from outside, against the API documentation
+e2e: all npm ## the binary from outside, against the API documentation
 	node --test $(filter-out $(ABOUT_POSTGRES),$(E2E))
 
 .PHONY: e2e-postgres
-e2e-postgres: all ## the same on PostgreSQL, and several nodes
+e2e-postgres: all npm ## the same on PostgreSQL, and several nodes
 	test/postgres run node --test $(E2E)
 
 # Kills of the binary, at random moments and at named calls. One seed decides: CRASH_SEED=N repeats a run's choices.

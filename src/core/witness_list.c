@@ -25,7 +25,7 @@ bool witness_list_same(const struct witness_list *a, const struct witness_list *
   return true;
 }
 
-static bool add_text(struct witness_list *l, struct str text) {
+bool witness_list_add(struct witness_list *l, struct str text) {
   struct tron_address who, key;
   struct str first = {text.p, text.n < ADDRESS_TEXT_N ? text.n : ADDRESS_TEXT_N};
   if (l->n == WITNESSES_MAX || !address_parse(first, &who) || witness_list_find(l, &who) >= 0)
@@ -33,7 +33,7 @@ static bool add_text(struct witness_list *l, struct str text) {
   key = who;
   if (text.n > ADDRESS_TEXT_N) {
     struct str second = {text.p + ADDRESS_TEXT_N + 1, text.n - ADDRESS_TEXT_N - 1};
-    if (text.p[ADDRESS_TEXT_N] != ':' || !address_parse(second, &key))
+    if (text.p[ADDRESS_TEXT_N] != ':' || !address_parse(second, &key) || address_same(&who, &key))
       return false;
   }
   l->who[l->n] = who;
@@ -49,7 +49,7 @@ bool witness_list_of_file(struct str json, struct witness_list *out) {
   jsonr_init(&r, json);
   if (jsonr_open(&r, '['))
     while (ok && jsonr_item(&r))
-      ok = jsonr_str(&r, &text) && add_text(out, text);
+      ok = jsonr_str(&r, &text) && witness_list_add(out, text);
   return ok && jsonr_end(&r) && out->n > 0;
 }
 

@@ -12,6 +12,7 @@ struct witness_list {
 
 // The operator's file: a JSON array of 1 to 27 base58 addresses; "ADDRESS:KEY" where another key signs.
 bool witness_list_of_file(struct str json, struct witness_list *out);
+bool witness_list_add(struct witness_list *l, struct str text); // one such text; false: not one, or no place
 // listwitnesses: those with most votes, at equal votes the higher address, at most 27. Where no
 // more than that are candidates, those that have the job. False: no such answer.
 bool witness_list_of_answer(struct str json, struct witness_list *out);

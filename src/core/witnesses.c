@@ -237,6 +237,14 @@ enum header_verdict witnesses_take(struct witnesses *w, const struct signed_head
   return counts ? HEADER_TAKEN : HEADER_NOT_COUNTED;
 }
 
+void witnesses_trusted(const struct witnesses *w, struct witness_list *out) {
+  out->n = 0;
+  for (int i = 0; i < w->trusted.n; i++) {
+    out->who[out->n] = w->known[w->trusted.of[i]].who;
+    out->key[out->n++] = w->known[w->trusted.of[i]].key;
+  }
+}
+
 // Questions and answers
 
 void witnesses_ask(const struct witnesses *w, struct witnesses_question *out) {

@@ -70,6 +70,9 @@ struct witnesses_start {
 void witnesses_begin(struct witnesses *w, const struct witnesses_start *start,
                      const struct witness_list *set);
 
+// Whom finality rests on now, with their keys: what a proof relies on.
+void witnesses_trusted(const struct witnesses *w, struct witness_list *out);
+
 // The state as one text, and back (witnesses_text.c). False: not such a text.
 void witnesses_write(const struct witnesses *w, struct buf *out);
 bool witnesses_read(struct str text, struct witnesses *out);

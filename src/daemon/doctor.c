@@ -234,6 +234,7 @@ int run_doctor(struct cli *c) {
   check_clock(&d);
   check_versions(&d);
   check_settings(&d);
+  doctor_nodes(&d);
   if (!d.folder.url)
     check_backup(&d);
   int status = usable ? ask_database(&d) : EXIT_DONE;

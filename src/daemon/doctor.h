@@ -20,3 +20,6 @@ void doctor_found(struct doctor *d, const char *check, enum finding state, struc
 
 // The findings on a server of PostgreSQL; false when it cannot be used.
 bool doctor_server(struct doctor *d);
+
+// Those about the nodes of the chain, which it asks itself.
+void doctor_nodes(struct doctor *d);

@@ -94,7 +94,7 @@ $(B)/gen/web.h: $(B)/gen/web.c ;
 # on both engines; what includes test/support/postgres.h, on PostgreSQL only.
 UNIT := $(patsubst test/unit/%.c,$(B)/test/%,$(wildcard test/unit/*.c))
 ON_POSTGRES := $(patsubst test/unit/%.c,$(B)/test/%,$(shell grep -l 'support/postgres.h"' test/unit/*.c))
-ON_BOTH := $(patsubst test/unit/%.c,$(B)/test/%,$(shell grep -lE 'support/(database|gateway|store).h"' test/unit/*.c))
+ON_BOTH := $(patsubst test/unit/%.c,$(B)/test/%,$(shell grep -lE 'support/(database|gateway|store|book|chain).h"' test/unit/*.c))
 FUZZ := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 .PHONY: unit
 unit: $(UNIT) $(FUZZ:%=$(B)/replay/%) ## unit tests, on both engines, and all that fuzzing has found so far

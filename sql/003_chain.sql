@@ -37,6 +37,7 @@ ALTER TABLE transfers ADD COLUMN project_id INTEGER;
 ALTER TABLE transfers ADD COLUMN from_address TEXT;
 ALTER TABLE transfers ADD COLUMN reason INTEGER;
 ALTER TABLE transfers ADD COLUMN review_payment_id INTEGER;
+CREATE INDEX transfers_block ON transfers (block_number, id) WHERE block_number IS NOT NULL;
 CREATE INDEX transfers_unmatched ON transfers (id) WHERE is_test = 0 AND payment_id IS NULL;
 CREATE INDEX transfers_address ON transfers (address_id, id) WHERE address_id IS NOT NULL;
 CREATE INDEX transfers_review ON transfers (review_payment_id, id) WHERE review_payment_id IS NOT NULL;

@@ -50,6 +50,8 @@
     "Final transfers that went to a payment.")                                                               \
   X(METRIC_TRANSFERS_UNMATCHED, counter, "transfers_unmatched_total", "",                                    \
     "Final transfers to our addresses that fit no payment.")                                                 \
+  X(METRIC_TRANSFERS_DIFFERING, counter, "transfers_differing_total", "",                                    \
+    "Transfers that a rescan found to differ from the book.")                                                \
   X(METRIC_JOBS, counter, "store_jobs_total", "", "Jobs run by the writer.")                                 \
   X(METRIC_STATEMENTS, counter, "store_statements_total", "", "Statements of jobs that write or read.")      \
   X(METRIC_COMMITS, counter, "store_commits_total", "", "Transactions committed by the writer.")             \

@@ -95,7 +95,8 @@
     "This is the contract of the token itself: what is sent to it is lost.")                                  \
   X(ERR_ADDRESS_TAKEN, 409, "address_taken", "This address belongs to a project already.")                    \
   X(ERR_ADDRESS_BUSY, 409, "address_in_use",                                                                  \
-    "Payments are still reserved on this address. Remove it, and release it after their quarantine.")         \
+    "Payments are still reserved on this address, or transfers to it unmatched. Remove it, and release it "   \
+    "later.")                                                                                                 \
   X(ERR_POOL_FULL, 409, "too_many_addresses",                                                                 \
     "A project has at most 10000 addresses in its list. Give it an extended public key instead: cryptopay "   \
     "address set-xpub")                                                                                       \

@@ -228,6 +228,10 @@ void payment_review(struct payment *p, const struct pay_transfer *t, struct pay_
   changed(p);
 }
 
+void payment_rest_is_taken(struct payment *p) {
+  p->sub = SUB_REVIEW;
+}
+
 // What it is when nothing is seen.
 static enum pay_sub unseen_sub(const struct payment *p) {
   if (p->received.micro > 0)

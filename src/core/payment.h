@@ -123,6 +123,9 @@ enum err payment_accept(struct payment *p, const struct pay_transfer *last,
 // counted.
 void payment_review(struct payment *p, const struct pay_transfer *t, struct pay_effects *fx);
 
+// After a part payment: (address, rest) is another payment's, so the rest could not be told from its money.
+void payment_rest_is_taken(struct payment *p);
+
 // A transfer that would be credited stands in a block that is not final yet; or it has vanished from there.
 // ERR_MOVE: nothing changes.
 enum err payment_seen(struct payment *p, int64_t number, struct str txid, struct pay_effects *fx) MUST_CHECK;

@@ -187,8 +187,8 @@ static struct chain_cursor cursor_of(const struct chain_block *b) {
 static enum err credit(struct watcher *w) {
   const struct chain_turn *t = &w->turn;
   struct blocks_done done = {0};
-  enum err e =
-      flow_blocks(w->o.env, &w->step, t->final, t->n_final, chain_witnesses(w->chain, &w->step), &done);
+  const struct chain_run run = {t->final, t->n_final, chain_witnesses(w->chain, &w->step)};
+  enum err e = flow_blocks(w->o.env, &w->step, &run, &done);
   if (e)
     return e;
   w->cursor = cursor_of(&t->final[t->n_final - 1]);

@@ -123,10 +123,14 @@ static enum err release_step(struct job *j) {
       return ERR_ADDRESS_BUSY;
     JOB_OP(j, Q_ADDRESS_LOCK, v_int(f->id));
     JOB_OP(j, Q_RESERVATION_COUNT, v_int(f->id));
+    JOB_OP(j, Q_TRANSFER_UNMATCHED_ON, v_int(f->id));
+    JOB_OP(j, Q_ADDRESS_USERS, v_int(f->id));
     return ERR_NONE;
   case 2:
-    if (rows_at(job_rows(j, 1), 0)[0].i)
+    if (rows_at(job_rows(j, 1), 0)[0].i || job_rows(j, 2)->n)
       return ERR_ADDRESS_BUSY;
+    if (job_rows(j, 3)->n) // its payers may still send
+      JOB_OP(j, Q_ADDRESS_HAND_OVER, v_text(f->address), v_int(world_now(f->env->world)));
     JOB_OP(j, Q_ADDRESS_DROP, v_int(f->id));
     configuration_count(j);
     return ERR_NONE;

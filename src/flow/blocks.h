@@ -19,14 +19,23 @@ enum err flow_chain_load(struct env *env, struct arena *a, struct chain_row *out
 // The first start: where it begins. ERR_CHANGED: another node was first, load again.
 enum err flow_chain_begin(struct env *env, struct arena *a, const struct chain_row *row) MUST_CHECK;
 
-// Credits everything in these blocks (consecutive, directly above the cursor) and moves the cursor to the
-// last one, in one transaction. ERR_CHANGED: the cursor is not where these blocks begin (another node was
+// Consecutive blocks, each the parent of the next, and the witness set after them (of chain_witnesses();
+// absent: as before).
+struct chain_run {
+  const struct chain_block *blocks;
+  int n;
+  struct str witnesses;
+};
+
+// Credits everything in these blocks, which lie directly above the cursor, and moves the cursor to the last
+// one, in one transaction. ERR_CHANGED: the cursor is not where these blocks begin (another node was
 // faster).
 struct blocks_done {
   int transfers, paid, unmatched; // of ours
+  int differing;                  // flow_blocks_again(): not as in the book
 };
-enum err flow_blocks(struct env *env, struct arena *a, const struct chain_block *blocks, int n,
-                     struct str witnesses, struct blocks_done *done) MUST_CHECK;
+enum err flow_blocks(struct env *env, struct arena *a, const struct chain_run *run,
+                     struct blocks_done *done) MUST_CHECK;
 
 // Transfers that are not final yet: payments are shown as seen, pairs that nobody has reserved are kept back.
 // Nothing is credited. `forked_from` > 0: what was seen in blocks from there on has vanished.

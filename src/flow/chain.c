@@ -91,3 +91,36 @@ enum err flow_chain_tell(struct env *env, struct arena *a, const struct chain_st
   struct chain_job c = {.job = {.step = tell_step, .arena = a, .key = JOB_KEY_CHAIN}, .status = s};
   return store_call(env->store, &c.job);
 }
+
+struct rescan {
+  struct job job;
+  int64_t from;
+  struct chain_row *out;
+};
+
+static enum err rescan_step(struct job *j) {
+  struct rescan *r = (struct rescan *)j;
+  struct chain_row *c = r->out;
+  if (j->round == 0) {
+    job_ops(j, Q_CHAIN_GET, 0, NULL);
+    return ERR_NONE;
+  }
+  if (j->round == 2)
+    return job_rows(j, 0)->n ? ERR_NONE : ERR_CHANGED;
+  if (job_rows(j, 0)->n == 0)
+    return ERR_NOT_FOUND;
+  read_chain(rows_at(job_rows(j, 0), 0), c);
+  if (r->from < 1 || r->from > c->cursor.number)
+    return ERR_NOT_FOUND;
+  int64_t before = c->rescan_next;
+  c->rescan_next = before && before < r->from ? before : r->from;
+  c->rescan_to = c->cursor.number;
+  JOB_OP(j, Q_CHAIN_RESCAN, v_int(c->rescan_next), v_int(c->rescan_to), v_int(before));
+  return ERR_NONE;
+}
+
+enum err flow_rescan(struct env *env, struct arena *a, int64_t from, struct chain_row *out) {
+  struct rescan r = {
+      .job = {.step = rescan_step, .arena = a, .key = JOB_KEY_CHAIN}, .from = from, .out = out};
+  return store_call(env->store, &r.job);
+}

@@ -35,7 +35,7 @@ void change_queue(struct job *j, const struct payment *p, const struct project *
                   const struct pay_effects *fx, int64_t now_us) {
   job_update_payment(j, p);
   if (fx->event)
-    JOB_OP(j, Q_EVENT_ADD, v_int(p->row), v_int(now_us), v_text(str_of(fx->event)), v_null());
+    JOB_OP(j, Q_EVENT_ADD, v_int(p->row), v_int(now_us), v_text(str_of(fx->event)), v_text(fx->detail));
   int told = events_of(fx) & (project->events | EVENT_PAID);
   for (int event = EVENT_PAID; event <= EVENT_UNDERPAID; event *= 2)
     if (told & event)

@@ -167,6 +167,15 @@ static void reserve(struct flow_create *f) {
            v_int(p->pay_amount.micro), v_int(p->row));
 }
 
+// What a part payment has left to pay is reserved too, unless that pair was taken.
+static void hand_rest_on(struct flow_create *f) {
+  const struct payment *p = &f->payment;
+  struct usdt rest = payment_rest(p);
+  if (f->takes_over && !p->is_test && usdt_cmp(rest, p->pay_amount) != 0)
+    JOB_OP(&f->job, Q_RESERVATION_MOVE, v_int(p->address_id), v_int(rest.micro), v_int(p->row),
+           v_int(f->old.row));
+}
+
 // The statements that need the new row's number; those that must give a row stand first.
 static enum err link_rows(struct flow_create *f) {
   struct job *j = &f->job;
@@ -186,6 +195,7 @@ static enum err link_rows(struct flow_create *f) {
            v_blob(request_hash(f)), v_text(f->answer), v_int(f->now_us));
   if (f->old.row)
     close_old(f);
+  hand_rest_on(f);
   f->stage = CHECK;
   return ERR_NONE;
 }

@@ -1,5 +1,6 @@
 #include "flow/rows.h"
 #include "base/bug.h"
+#include "flow/chain_view.h"
 
 void row_to_payment_state(const struct env *env, const struct val *v, struct payment *p) {
   BUG_IF(v[7].i < 0 || v[7].i >= PAY_STATUSES || v[8].i < 0 || v[8].i >= PAY_SUBS,
@@ -22,38 +23,47 @@ void row_to_payment_state(const struct env *env, const struct val *v, struct pay
       .paid_us = v[13].i,
       .replaced_by = v[14].i,
       .version = v[15].i,
+      .seen_number = v[16].i,
   };
+  // Never stored: it follows from the head.
+  if (p->sub == SUB_SEEN && chain_view_head(env->chain) > p->seen_number)
+    p->sub = SUB_CONFIRMING;
 }
 
 void row_to_payment(const struct env *env, const struct val *v, struct payment *p) {
   row_to_payment_state(env, v, p);
-  p->received = (struct usdt){v[16].i};
-  p->address_id = v[17].i;
-  p->description = v[18].s;
-  p->success_url = v[19].s;
-  p->fail_url = v[20].s;
-  p->created_us = v[21].i;
-  p->match_from_us = v[22].i;
-  p->first_expires_us = v[23].i;
-  p->quarantine_us = v[24].i;
-  p->extended = (int)v[25].i;
-  p->due_us = v[26].i;
+  p->received = (struct usdt){v[17].i};
+  p->address_id = v[18].i;
+  p->description = v[19].s;
+  p->success_url = v[20].s;
+  p->fail_url = v[21].s;
+  p->created_us = v[22].i;
+  p->match_from_us = v[23].i;
+  p->first_expires_us = v[24].i;
+  p->quarantine_us = v[25].i;
+  p->extended = (int)v[26].i;
+  p->due_us = v[27].i;
+  p->seen_txid = v[28].s;
+}
+
+static enum pay_sub stored_sub(const struct payment *p) {
+  return p->sub == SUB_CONFIRMING ? SUB_SEEN : p->sub;
 }
 
 void job_add_payment(struct job *j, const struct payment *p) {
   JOB_OP(j, Q_PAYMENT_ADD, v_int(p->project_id), v_int(p->is_test), v_text(p->order_id),
          v_int(p->amount.micro), v_int(p->scale), v_int(p->pay_amount.micro), v_int(p->received.micro),
-         v_int(p->status), v_int(p->sub), v_int_or_null(p->address_id), v_text(p->address),
+         v_int(p->status), v_int(stored_sub(p)), v_int_or_null(p->address_id), v_text(p->address),
          v_text(p->description), v_text(p->success_url), v_text(p->fail_url), v_int(p->created_us),
          v_int(p->match_from_us), v_int(p->first_expires_us), v_int(p->expires_us), v_int(p->quarantine_us),
-         v_int(p->extended), v_int_or_null(p->due_us));
+         v_int(p->extended), v_int_or_null(p->due_us), v_int_or_null(p->seen_number), v_text(p->seen_txid));
 }
 
 void job_update_payment(struct job *j, const struct payment *p) {
-  JOB_OP(j, Q_PAYMENT_UPDATE, v_int(p->row), v_int(p->received.micro), v_int(p->status), v_int(p->sub),
+  JOB_OP(j, Q_PAYMENT_UPDATE, v_int(p->row), v_int(p->received.micro), v_int(p->status), v_int(stored_sub(p)),
          v_int(p->expires_us), v_int(p->quarantine_us), v_int(p->extended), v_int_or_null(p->cancelled_us),
          v_text(p->txid), v_int_or_null(p->paid_us), v_int_or_null(p->due_us), v_int_or_null(p->replaced_by),
-         v_int(p->version));
+         v_int_or_null(p->seen_number), v_text(p->seen_txid), v_int(p->version));
 }
 
 void row_to_project(const struct val *v, struct project *p) {

@@ -1,9 +1,11 @@
 #include "base/timefmt.h"
+#include "flow/blocks.h"
 #include "flow/change.h"
 #include "flow/job_key.h"
 #include "flow/payments.h"
 #include "flow/pool.h"
 #include "flow/rows.h"
+#include "flow/seen.h"
 
 enum { IDEMPOTENCY_DAYS = 7 }; // stored answers of payments are kept so long
 
@@ -11,7 +13,9 @@ enum { IDEMPOTENCY_DAYS = 7 }; // stored answers of payments are kept so long
 struct due {
   struct job job;
   struct env *env;
-  int64_t row, now_us;
+  int64_t row;
+  int64_t time_us; // the clock's, or the chain's
+  int64_t now_us;
   struct payment payment;
   struct project project;
   enum pay_status was;
@@ -25,13 +29,14 @@ static enum err due_apply(struct due *d) {
   row_to_project(rows_at(job_rows(j, 0), 0), &d->project);
   d->was = p->status;
   d->released = d->was != PAY_PENDING;
-  if (!d->released && payment_expire(p, d->now_us, &fx) != ERR_NONE)
+  if (!d->released && payment_expire(p, d->time_us, &fx) != ERR_NONE)
     return ERR_CHANGED;
   if (d->released)
     payment_release(p);
   change_queue(j, p, &d->project, &fx, d->now_us);
   if (d->released && p->address_id) {
     JOB_OP(j, Q_RESERVATION_DROP, v_int(p->address_id), v_int(p->pay_amount.micro), v_int(p->row));
+    JOB_OP(j, Q_RESERVATION_DROP, v_int(p->address_id), v_int(payment_rest(p).micro), v_int(p->row));
     JOB_OP(j, Q_ADDRESS_RELEASED, v_int(p->address_id), v_int(d->now_us));
   }
   return ERR_NONE;
@@ -45,7 +50,7 @@ static enum err due_step(struct job *j) {
     return ERR_NONE;
   case 1: {
     row_to_payment(d->env, rows_at(job_rows(j, 0), 0), &d->payment);
-    if (!d->payment.due_us || d->payment.due_us > d->now_us)
+    if (!d->payment.due_us || d->payment.due_us > d->time_us)
       return ERR_CHANGED; // somebody was faster
     JOB_OP(j, Q_PROJECT_BY_ID, v_int(d->payment.project_id));
     return ERR_NONE;
@@ -66,23 +71,24 @@ static void due_committed(struct job *j) {
 
 struct due_list {
   struct job job;
-  int64_t now_us;
+  bool is_test;
+  int64_t time_us;
   int limit;
 };
 
 static enum err due_list_step(struct job *j) {
   struct due_list *l = (struct due_list *)j;
   if (j->round == 0)
-    JOB_OP(j, Q_PAYMENT_DUE, v_int(1), v_int(l->now_us), v_int(l->limit));
+    JOB_OP(j, Q_PAYMENT_DUE, v_int(l->is_test), v_int(l->time_us), v_int(l->limit));
   return ERR_NONE;
 }
 
-int flow_sweep(struct env *env, struct arena *a, int limit) {
-  struct due_list l = {
-      .job = {.step = due_list_step, .arena = a}, .now_us = world_now(env->world), .limit = limit};
-  if (store_read(env->store, &l.job) != ERR_NONE)
+static int sweep(struct env *env, struct due_list *l, struct arena *a) {
+  l->job.step = due_list_step;
+  l->job.arena = a;
+  if (store_read(env->store, &l->job) != ERR_NONE)
     return 0;
-  const struct rows *rows = job_rows(&l.job, 0);
+  const struct rows *rows = job_rows(&l->job, 0);
   struct job **jobs = ARENA_ARRAY(a, struct job *, rows->n);
   for (int i = 0; i < rows->n; i++) {
     struct due *d = ARENA_NEW(a, struct due);
@@ -91,7 +97,8 @@ int flow_sweep(struct env *env, struct arena *a, int limit) {
         .job = {.step = due_step, .committed = due_committed, .arena = a, .key = job_key_payment(row)},
         .env = env,
         .row = row,
-        .now_us = l.now_us};
+        .time_us = l->time_us,
+        .now_us = world_now(env->world)};
     jobs[i] = &d->job;
   }
   store_call_all(env->store, jobs, (size_t)rows->n);
@@ -99,6 +106,19 @@ int flow_sweep(struct env *env, struct arena *a, int limit) {
   for (int i = 0; i < rows->n; i++)
     n += jobs[i]->result == ERR_NONE;
   return n;
+}
+
+int flow_sweep(struct env *env, struct arena *a, int limit) {
+  struct due_list l = {.is_test = true, .time_us = world_now(env->world), .limit = limit};
+  return sweep(env, &l, a);
+}
+
+int flow_blocks_sweep(struct env *env, struct arena *a, int64_t cursor_us, int limit) {
+  struct due_list l = {.is_test = false, .time_us = cursor_us, .limit = limit};
+  struct chain_row chain;
+  if (flow_chain_load(env, a, &chain) != ERR_NONE || seen_forget(env, a, chain.cursor.number) != ERR_NONE)
+    return 0;
+  return sweep(env, &l, a);
 }
 
 struct forget {

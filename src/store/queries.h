@@ -19,11 +19,19 @@
 // What an answer about a payment says of it: read much more often than anything else.
 #define PAYMENT_STATE_COLS                                                                                   \
   "id, project_id, is_test, order_id, amount, scale, pay_amount, status, sub, address, expires_us, "         \
-  "cancelled_us, txid, paid_us, replaced_by, version"
+  "cancelled_us, txid, paid_us, replaced_by, version, seen_number"
 
 #define PAYMENT_COLS                                                                                         \
   PAYMENT_STATE_COLS ", received, address_id, description, success_url, fail_url, created_us, "              \
-                     "match_from_us, first_expires_us, quarantine_us, extended, due_us"
+                     "match_from_us, first_expires_us, quarantine_us, extended, due_us, seen_txid"
+
+#define TRANSFER_COLS                                                                                        \
+  "id, txid, log_index, is_test, payment_id, value, block_us, block_number, address_id, project_id, "        \
+  "from_address, reason, review_payment_id"
+
+#define PARAMS_32                                                                                            \
+  "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, "    \
+  "$23, $24, $25, $26, $27, $28, $29, $30, $31, $32"
 
 #define DELIVERY_COLS                                                                                        \
   "id, payment_id, project_id, is_test, event, webhook_id, url, host, body, status, attempts, "              \
@@ -100,18 +108,16 @@
   X(Q_PAYMENT_ADD,                                                                                           \
     "INSERT INTO payments (project_id, is_test, order_id, amount, scale, pay_amount, received, status, sub," \
     " address_id, address, description, success_url, fail_url, created_us, match_from_us, first_expires_us," \
-    " expires_us, quarantine_us, extended, due_us, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "    \
-    "$10,"                                                                                                   \
-    " $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 1) RETURNING id")                               \
+    " expires_us, quarantine_us, extended, due_us, seen_number, seen_txid, version) VALUES ($1, $2, $3, "    \
+    "$4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, 1) "      \
+    "RETURNING id")                                                                                          \
   X(Q_PAYMENT_UPDATE,                                                                                        \
     "UPDATE payments SET received = $2, status = $3, sub = $4, expires_us = $5, quarantine_us = $6,"         \
-    " extended = $7, cancelled_us = $8, txid = $9, paid_us = $10, due_us = $11, replaced_by = $12,"          \
-    " version = $13 WHERE id = $1 AND version = $13 - 1 RETURNING 1")                                        \
+    " extended = $7, cancelled_us = $8, txid = $9, paid_us = $10, due_us = $11, replaced_by = $12, "         \
+    "seen_number = $13, seen_txid = $14, version = $15 WHERE id = $1 AND version = $15 - 1 RETURNING 1")     \
   X(Q_PAYMENT_BY_ID, "SELECT " PAYMENT_COLS " FROM payments WHERE id = $1")                                  \
   X(Q_PAYMENT_STATE, "SELECT " PAYMENT_STATE_COLS " FROM payments WHERE id = $1")                            \
-  X(Q_PAYMENT_VERSIONS,                                                                                      \
-    "SELECT id, version FROM payments WHERE id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, " \
-    "$14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)")        \
+  X(Q_PAYMENT_VERSIONS, "SELECT id, version FROM payments WHERE id IN (" PARAMS_32 ")")                      \
   X(Q_PAYMENT_DUE,                                                                                           \
     "SELECT " PAYMENT_COLS " FROM payments WHERE is_test = $1 AND due_us IS NOT NULL AND due_us <= $2"       \
     " ORDER BY due_us LIMIT $3")                                                                             \
@@ -204,6 +210,16 @@
   X(Q_RESERVATION_LOOK,                                                                                      \
     "SELECT a.removed, r.payment_id FROM addresses a LEFT JOIN reservations r ON r.address_id = a.id"        \
     " AND r.pay_amount = $2 WHERE a.id = $1 AND a.project_id = $3")                                          \
+  X(Q_RESERVATION_OF, "SELECT payment_id FROM reservations WHERE address_id = $1 AND pay_amount = $2")       \
+  /* also what is only kept back, or this payment's already */                                               \
+  X(Q_RESERVATION_PUT,                                                                                       \
+    "INSERT INTO reservations (address_id, pay_amount, payment_id) VALUES ($1, $2, $3) ON CONFLICT "         \
+    "(address_id, pay_amount) DO UPDATE SET payment_id = excluded.payment_id WHERE reservations.payment_id " \
+    "< 0 OR reservations.payment_id = excluded.payment_id RETURNING 1")                                      \
+  X(Q_RESERVATION_KEEP, "INSERT INTO reservations (address_id, pay_amount, payment_id) VALUES ($1, $2, $3) " \
+                        "ON CONFLICT (address_id, pay_amount) DO NOTHING")                                   \
+  X(Q_RESERVATION_KEPT_DROP,                                                                                 \
+    "DELETE FROM reservations WHERE payment_id < 0 AND payment_id BETWEEN $1 AND $2")                        \
   /* the chain */                                                                                            \
   X(Q_CHAIN_GET,                                                                                             \
     "SELECT network, genesis, token, number, block_id, time_us, witnesses, head, head_us, solid, heard_us, " \
@@ -223,10 +239,42 @@
     " ORDER BY a.id LIMIT $3")                                                                               \
   X(Q_HOLDING_SUM, "SELECT CAST(COALESCE(SUM(value), 0) AS BIGINT), COUNT(*) FROM transfers"                 \
                    " WHERE address_id = $1 AND is_test = 0")                                                 \
+  X(Q_ADDRESS_OWNERS, "SELECT a.address, a.id, a.project_id, COALESCE(x.custody, 0), CAST(h.address IS NOT " \
+                      "NULL AS INTEGER) FROM addresses a LEFT JOIN xpubs x ON x.id = a.xpub_id LEFT JOIN "   \
+                      "handed_over h ON h.address = a.address WHERE a.address IN (" PARAMS_32 ")")           \
+  /* its newest payment, and whether payments of another order have been there */                            \
+  X(Q_ADDRESS_USERS, "SELECT p.id, CAST(EXISTS (SELECT 1 FROM payments o WHERE o.address_id = $1 AND "       \
+                     "(o.order_id <> p.order_id OR o.project_id <> p.project_id)) AS INTEGER) FROM "         \
+                     "payments p WHERE p.address_id = $1 ORDER BY p.id DESC LIMIT 1")                        \
+  X(Q_PAYMENT_SEEN_FROM,                                                                                     \
+    "SELECT " PAYMENT_COLS                                                                                   \
+    " FROM payments WHERE seen_number >= $1 AND seen_number <= $2 ORDER BY seen_number LIMIT $3")            \
   /* transfers and the timeline */                                                                           \
   X(Q_TRANSFER_ADD,                                                                                          \
     "INSERT INTO transfers (txid, log_index, is_test, payment_id, value, block_us)"                          \
     " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (txid, log_index) DO NOTHING RETURNING id")                \
+  X(Q_TRANSFER_BY_KEY, "SELECT " TRANSFER_COLS " FROM transfers WHERE txid = $1 AND log_index = $2")         \
+  X(Q_TRANSFER_LIVE_ADD,                                                                                     \
+    "INSERT INTO transfers (txid, log_index, is_test, payment_id, value, block_us, block_number, "           \
+    "address_id, project_id, from_address, reason, review_payment_id) VALUES ($1, $2, 0, $3, $4, $5, $6, "   \
+    "$7, $8, $9, $10, $11) ON CONFLICT (txid, log_index) DO NOTHING RETURNING id")                           \
+  X(Q_TRANSFER_OF_BLOCKS, "SELECT txid, log_index FROM transfers WHERE block_number BETWEEN $1 AND $2 "      \
+                          "ORDER BY block_number, id LIMIT $3")                                              \
+  X(Q_TRANSFER_UNMATCHED_ON,                                                                                 \
+    "SELECT id FROM transfers WHERE address_id = $1 AND payment_id IS NULL ORDER BY id LIMIT 1")             \
+  X(Q_ADDRESS_HAND_OVER,                                                                                     \
+    "INSERT INTO handed_over (address, at_us) VALUES ($1, $2) ON CONFLICT (address) DO NOTHING")             \
+  X(Q_PROOF_ADD,                                                                                             \
+    "INSERT INTO proofs (transfer_id, proof) VALUES ($1, $2) ON CONFLICT (transfer_id) DO NOTHING")          \
+  X(Q_HEADER_ADD,                                                                                            \
+    "INSERT INTO headers (number, raw, signature) VALUES ($1, $2, $3) ON CONFLICT (number) DO NOTHING")      \
+  /* the book */                                                                                             \
+  X(Q_ACCOUNT_POST, "INSERT INTO accounts (project_id, kind, balance) VALUES ($1, $2, $3) ON CONFLICT "      \
+                    "(project_id, kind) DO UPDATE SET balance = accounts.balance + excluded.balance")        \
+  X(Q_JOURNAL_ADD, "INSERT INTO journals (kind, transfer_id, at_us) VALUES ($1, $2, $3)")                    \
+  X(Q_ENTRY_ADD,                                                                                             \
+    "INSERT INTO entries (journal_id, account_id, amount) SELECT (SELECT MAX(id) FROM journals WHERE "       \
+    "transfer_id = $1), id, $4 FROM accounts WHERE project_id = $2 AND kind = $3")                           \
   X(Q_EVENT_ADD, "INSERT INTO events (payment_id, at_us, kind, detail) VALUES ($1, $2, $3, $4)")             \
   X(Q_EVENT_LIST, "SELECT at_us, kind, detail FROM events WHERE payment_id = $1 ORDER BY id")                \
   /* webhook deliveries */                                                                                   \

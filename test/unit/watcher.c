@@ -147,11 +147,13 @@ enum err flow_chain_begin(struct env *env, struct arena *a, const struct chain_r
   return ERR_NONE;
 }
 
-enum err flow_blocks(struct env *env, struct arena *a, const struct chain_block *blocks, int n,
-                     struct str witnesses, struct blocks_done *done) {
+enum err flow_blocks(struct env *env, struct arena *a, const struct chain_run *run,
+                     struct blocks_done *done) {
+  const struct chain_block *blocks = run->blocks;
+  int n = run->n;
   (void)env;
   (void)a;
-  assert_true(str_eqc(witnesses, "set"));
+  assert_true(str_eqc(run->witnesses, "set"));
   if (refused())
     return book.refuse;
   if (blocks[0].number != book.row.cursor.number + 1)

@@ -1,0 +1,28 @@
+// One confirmed transfer to an address of ours on its way into the book: its row, the payment that it changes
+// with everything that belongs to a change, and the posting. Runs inside another job. Internal to flow/.
+#pragma once
+#include "core/ledger.h"
+#include "flow/match.h"
+
+struct credit {
+  // input
+  struct env *env;
+  const struct owned *owned;
+  int64_t now_us;
+  // result
+  bool finished;
+  bool known;   // it was in the book already
+  bool differs; // and says something else there
+  bool credited;
+  bool changed; // `matched.payment` is another now
+  enum pay_status was;
+  struct matched matched;
+  // inside
+  int stage, transfer_op, rest_op;
+  struct usdt rest_before;
+  struct ledger_posting posting;
+};
+
+// ERR_CHANGED: somebody else changed the payment or has credited the transfer.
+enum err credit_step(struct credit *c, struct job *j) MUST_CHECK;
+void credit_committed(const struct credit *c);

@@ -193,6 +193,9 @@ void blame_dissenters(struct chain *c, struct stretch *s, int64_t last) {
     const struct place *p = stretch_place(s, number);
     if (agreed && agreed->token_events)
       c->token_us = 0;
+    for (int i = 0; agreed && i < c->n; i++)
+      if (agreed->by >> i & 1)
+        c->peers[i].blames = 0;
     for (const struct testimony *t = agreed ? p->heard : NULL; t; t = t->next)
       for (int i = 0; t != agreed && i < c->n; i++)
         if (t->by >> i & 1) {

@@ -19,6 +19,7 @@ enum {
   LEVEL_BLOCKS = 20,              // fewer: it is again
   STUCK_US = 30 * 1000000,        // those who disagree are asked again
   LOOK_AGAIN_US = 60 * 1000000,   // at a node that was on another chain
+  BLAMES_MAX = 8,                 // doublings of a rest of 1 s
   STILL_US = 60 * 1000000,        // no new block: the nodes stand still
 };
 
@@ -38,6 +39,7 @@ struct peer {
   struct solid solids[SOLIDS_KEPT]; // newest first
   int64_t head, head_us;            // newest block it has shown
   int64_t disagreements;
+  int blames;       // since it last said what enough others said: each doubles its rest
   struct str wrong; // what its answer was blamed for; absent: nothing
 };
 

@@ -29,27 +29,37 @@ int read_blocks(struct chain *c, const struct want *w, const struct ask *a, stru
   return n;
 }
 
+// What it says of this block is no use: others are asked about it.
+static void refuse(struct chain *c, const struct want *w, struct str why) {
+  struct place *p = stretch_place(w->s, w->number);
+  if (p)
+    p->refused |= (peers)1 << w->peer;
+  peer_blame(c, w->peer, why);
+}
+
 // It does not have what it calls final. Behind one address there may be several nodes: try again soon.
-static void absent(struct chain *c, int who) {
-  struct peer *p = &c->peers[who];
+static void absent(struct chain *c, const struct want *w) {
+  struct peer *p = &c->peers[w->peer];
   p->quiet_us = world_now(c->world) + 1000000;
   if (++p->absent < ABSENT_MAX)
     return;
   p->absent = 0;
-  peer_blame(c, who, STR("it does not have what it calls final"));
+  refuse(c, w, STR("it does not have what it calls final"));
 }
 
 void take_blocks(struct chain *c, const struct want *w, const struct ask *a) {
   struct block *blocks;
   int n = read_blocks(c, w, a, &blocks);
+  if (n < 0 && stretch_place(w->s, w->number))
+    stretch_place(w->s, w->number)->refused |= (peers)1 << w->peer;
   if (n == 0)
-    absent(c, w->peer);
+    absent(c, w);
   if (n > 0)
     c->peers[w->peer].absent = 0;
   for (int i = 0; i < n; i++) {
     enum told told = stretch_tell(w->s, &blocks[i], w->peer, true);
     if (told == TOLD_UNLINKED && blocks[i].header.number == w->s->base.number + 1)
-      peer_blame(c, w->peer, STR("its chain does not go on from the block that the book stands at"));
+      refuse(c, w, STR("its chain does not go on from the block that the book stands at"));
     if (told != TOLD_NEW && told != TOLD_KNOWN)
       return;
   }
@@ -61,13 +71,13 @@ void take_receipts(struct chain *c, const struct want *w, const struct ask *a) {
   if (!v || !(v->final >> w->peer & 1))
     return; // taken back meanwhile
   if (a->outcome == OUTCOME_ABSENT) {
-    absent(c, w->peer);
+    absent(c, w);
     return;
   }
   c->receipts_bytes = (7 * c->receipts_bytes + (int64_t)a->answer.n) / 8 + 1;
   enum said said = receipts_read(&c->json, a->answer, &v->b, &r);
   if (said != SAID_THIS || !stretch_testify(w->s, w->number, v, &r, w->peer)) {
-    peer_blame(c, w->peer, STR("its receipts do not fit its block"));
+    refuse(c, w, STR("its receipts do not fit its block"));
     return;
   }
   c->peers[w->peer].absent = 0;
@@ -88,11 +98,12 @@ static peers who_should(struct chain *c, struct stretch *s, int64_t number, peer
   peers set = active, chosen = 0;
   if (stretch_agreed(s, number, c->o.k, &best))
     return 0;
-  if (!(active & ~p->testified))
+  peers done = p->testified | p->refused;
+  if (!(active & ~done))
     set = usable;
   need = c->o.k - best;
   for (int i = 0; i < c->n && need > 0; i++)
-    if (set >> i & 1 && !(p->testified >> i & 1) && c->peers[i].solids[0].number >= number) {
+    if (set >> i & 1 && !(done >> i & 1) && c->peers[i].solids[0].number >= number) {
       chosen |= (peers)1 << i;
       need--;
     }

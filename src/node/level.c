@@ -53,7 +53,8 @@ static int count(peers set) {
 static bool disagree(struct chain *c) {
   int64_t number = first_undecided(c, &c->line);
   const struct place *p = stretch_place(&c->line, number);
-  return p && count(p->testified) >= c->o.k && !(peers_usable(c) & ~p->testified);
+  peers done = p ? p->testified | p->refused : 0;
+  return p && count(done) >= c->o.k && !(peers_usable(c) & ~done);
 }
 
 static void since(int64_t *at_us, bool holds, int64_t now_us) {

@@ -36,9 +36,13 @@ bool round_add(struct chain *c, struct round *r, const struct want *w) {
 
 void peer_blame(struct chain *c, int who, struct str why) {
   struct peer *p = &c->peers[who];
+  int64_t rest_us = (INT64_C(1000000) << p->blames);
   p->wrong = why;
+  p->blames += p->blames < BLAMES_MAX;
   node_blame(p->node, why);
   p->quiet_us = node_free_us(p->node);
+  if (p->quiet_us < world_now(c->world) + rest_us)
+    p->quiet_us = world_now(c->world) + rest_us;
 }
 
 static void take(struct chain *c, const struct want *w, const struct ask *a) {

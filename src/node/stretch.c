@@ -342,6 +342,7 @@ static void settle_first(struct stretch *s) {
   for (struct version *v = p->versions; v; v = v->next)
     wrong |= !id_same(&v->parent, &s->base.id);
   p->other = 0;
+  p->refused = 0;
   if (wrong)
     stretch_forget(s, s->base.number + 1);
 }

@@ -40,7 +40,9 @@ struct testimony {
 struct place {
   struct version *versions, *line;
   struct testimony *heard;
-  peers testified, other; // other: told something that is not the line's, kept for when its turn comes
+  peers testified;
+  peers other;   // told a block that is not the line's: to be asked again when this place is the first
+  peers refused; // what it said of this block was no use
 };
 
 struct stretch {

@@ -44,9 +44,166 @@ static void follows_level(void **state) {
   lab_close();
 }
 
+// Two of three are honest: nothing false, nothing missed, whatever the third says.
+static void two_of_three(void **state) {
+  (void)state;
+  for (int liar = 0; liar < 3; liar++)
+    for (int lie = 1; lie < LIES; lie++) {
+      lab_open(3, &(struct sim_options){.witnesses = 5});
+      mine(20);
+      struct chain *c = lab_chain(TRUST_QUORUM, 2);
+      assert_true(lab_begin(c, 0));
+      lab.nodes[liar].sim.lie = (enum sim_lie)lie;
+      lab.nodes[liar].sim.lie_to = somebody();
+      lab.nodes[liar].sim.lie_amount = 7000000;
+      for (int i = 0; i < 5; i++) {
+        pay(5000000 + i, SIM_DIRECT);
+        pay(6000000 + i, SIM_REVERT);
+        lab_follow(c, 6 * LAB_SECOND);
+      }
+      lab_follow(c, 180 * LAB_SECOND);
+      if (lab.cursor.number < sim_solid(lab.chain) - 4)
+        fail_msg("liar %d %s: stands at %lld of %lld: %.*s", liar, sim_lie_names[lie],
+                 (long long)lab.cursor.number, (long long)sim_solid(lab.chain),
+                 STR_FMT(lab_status(c).trouble));
+      assert_int_equal(lab.transfers, 5);
+      chain_free(c);
+      lab_close();
+    }
+}
+
+// One of two is honest: nothing is credited where they differ, and it is said.
+static void no_quorum(void **state) {
+  (void)state;
+  lab_open(2, &(struct sim_options){.witnesses = 5});
+  mine(20);
+  struct chain *c = lab_chain(TRUST_QUORUM, 2);
+  assert_true(lab_begin(c, 0));
+  lab_follow(c, 10 * LAB_SECOND);
+  lab.nodes[1].sim.lie = LIE_VALUE;
+  pay(5000000, SIM_DIRECT);
+  lab_pass(3 * LAB_SECOND);
+  int64_t paid = sim_head(lab.chain)->number;
+  lab_follow(c, 120 * LAB_SECOND);
+  assert_true(lab.cursor.number < paid);
+  assert_true(lab_status(c).trouble.p && strstr(lab_status(c).trouble.p, "disagree"));
+  lab.nodes[1].sim.lie = LIE_NONE;
+  lab_follow(c, 180 * LAB_SECOND);
+  assert_true(lab.cursor.number >= sim_solid(lab.chain) - 2);
+  assert_int_equal(lab.transfers, 1);
+  assert_null(lab_status(c).trouble.p);
+  chain_free(c);
+  lab_close();
+}
+
+// The first node fails and comes back; the second one takes its place and gives it back.
+static void failover(void **state) {
+  (void)state;
+  lab_open(2, &(struct sim_options){.witnesses = 5});
+  mine(20);
+  struct chain *c = lab_chain(TRUST_ONE, 1);
+  assert_true(lab_begin(c, 0));
+  lab_follow(c, 30 * LAB_SECOND);
+  int64_t second = lab.nodes[1].requests;
+  lab.nodes[0].down = true;
+  pay(1000000, SIM_DIRECT);
+  lab_follow(c, 60 * LAB_SECOND);
+  assert_true(lab.cursor.number >= sim_solid(lab.chain) - 2);
+  assert_true(lab.nodes[1].requests > second + 30);
+  lab.nodes[0].down = false;
+  lab_follow(c, 90 * LAB_SECOND);
+  second = lab.nodes[1].requests;
+  pay(1000000, SIM_DIRECT);
+  lab_follow(c, 60 * LAB_SECOND);
+  assert_true(lab.nodes[1].requests <= second + 3);
+  assert_true(lab.cursor.number >= sim_solid(lab.chain) - 2);
+  assert_int_equal(lab.transfers, 2);
+  chain_free(c);
+  lab_close();
+}
+
+// A node that stands still, or is far behind, is not waited for.
+static void lagging(void **state) {
+  (void)state;
+  for (int k = 1; k <= 2; k++) {
+    lab_open(k + 1, &(struct sim_options){.witnesses = 5});
+    mine(20);
+    struct chain *c = lab_chain(k == 1 ? TRUST_ONE : TRUST_QUORUM, k);
+    assert_true(lab_begin(c, 0));
+    lab_follow(c, 30 * LAB_SECOND);
+    lab.nodes[0].sim.stands = sim_head(lab.chain)->number;
+    pay(1000000, SIM_DIRECT);
+    lab_follow(c, 120 * LAB_SECOND);
+    assert_true(lab.cursor.number >= sim_solid(lab.chain) - 2);
+    assert_int_equal(lab.transfers, 1);
+    lab.nodes[0].sim.stands = 0;
+    lab.nodes[1].sim.lag = 3;
+    lab_follow(c, 60 * LAB_SECOND);
+    assert_true(lab.cursor.number >= sim_solid(lab.chain) - 5);
+    chain_free(c);
+    lab_close();
+  }
+}
+
+static void forks(void **state) {
+  (void)state;
+  lab_open(2, &(struct sim_options){.witnesses = 27});
+  mine(60);
+  struct chain *c = lab_chain(TRUST_ONE, 1);
+  assert_true(lab_begin(c, 0));
+  lab_follow(c, 60 * LAB_SECOND);
+  for (int depth = 1; depth <= 16; depth++) {
+    pay(1000000 + depth, SIM_DIRECT);
+    lab_follow(c, 3 * LAB_SECOND * depth);
+    if (!sim_fork(lab.chain, depth, (enum sim_fork)(depth % 3)))
+      fail_msg("no fork of %d", depth);
+    lab.wall_us = sim_head(lab.chain)->time_ms * 1000 + 500000;
+    lab_follow(c, 12 * LAB_SECOND);
+  }
+  assert_true(lab.forks >= 14);
+  lab_follow(c, 120 * LAB_SECOND);
+  assert_true(lab.cursor.number >= sim_solid(lab.chain) - 1);
+  assert_true(lab.transfers >= 10);
+  chain_free(c);
+  lab_close();
+}
+
+// A simulated day within a TronGrid key's requests, whatever the trust.
+static void a_day(void **state) {
+  (void)state;
+  for (int k = 1; k <= 2; k++) {
+    lab_open(k, &(struct sim_options){.witnesses = 27});
+    for (int i = 0; i < k; i++) {
+      lab.config[i].key = STR("key");
+    }
+    mine(60);
+    struct chain *c = lab_chain(k == 1 ? TRUST_ONE : TRUST_QUORUM, k);
+    assert_true(lab_begin(c, 0));
+    int64_t first = lab.cursor.number;
+    for (int minute = 0; minute < 180; minute++) {
+      for (int i = 0; i < 20; i++) {
+        pay(1000000 + i, SIM_DIRECT);
+        lab_follow(c, 3 * LAB_SECOND);
+      }
+      if (lab.cursor.number < sim_solid(lab.chain) - 3)
+        fail_msg("minute %d: %lld of %lld", minute, (long long)lab.cursor.number,
+                 (long long)sim_solid(lab.chain));
+    }
+    for (int i = 0; i < k; i++) {
+      print_message("k=%d: %lld requests, %lld blocks\n", k, (long long)lab.nodes[i].requests,
+                    (long long)(lab.cursor.number - first));
+      assert_true(lab.nodes[i].requests * 8 <= 90000);
+    }
+    chain_free(c);
+    lab_close();
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(follows_level),
+      cmocka_unit_test(follows_level), cmocka_unit_test(two_of_three), cmocka_unit_test(no_quorum),
+      cmocka_unit_test(failover),      cmocka_unit_test(lagging),      cmocka_unit_test(forks),
+      cmocka_unit_test(a_day),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -199,11 +199,176 @@ static void a_day(void **state) {
   }
 }
 
+// A week behind: everything in order, with progress, and a word on when it will be level.
+static void a_week_behind(void **state) {
+  (void)state;
+  lab_open(2, &(struct sim_options){.witnesses = 27});
+  mine(60);
+  struct chain *c = lab_chain(TRUST_QUORUM, 2);
+  assert_true(lab_begin(c, 0));
+  lab_follow(c, 10 * LAB_SECOND);
+  int64_t begun = lab.cursor.number - lab.blocks, seen = lab.seen;
+  chain_free(c);
+  for (int day = 0; day < 7; day++) {
+    pay(1000000 + day, SIM_DIRECT);
+    mine(28800);
+  }
+  c = lab_chain(TRUST_QUORUM, 2);
+  lab_turn(c);
+  int estimates = 0, turns = 0;
+  int64_t began_us = lab.wall_us, told_us = 0;
+  for (; lab.cursor.number < sim_solid(lab.chain) - 2 && turns < 20000; turns++) {
+    struct chain_status s = lab_status(c);
+    if (s.behind && s.level_us) {
+      estimates++;
+      if (estimates == 20)
+        told_us = s.level_us;
+    }
+    if (s.behind)
+      assert_int_equal(lab.seen, seen);
+    int64_t wait_us = lab_turn(c);
+    lab_pass(wait_us < 1000 ? 1000 : wait_us);
+  }
+  print_message("week: %d turns, %lld s, told %lld s, %lld requests\n", turns,
+                (long long)(lab.wall_us - began_us) / 1000000, (long long)(told_us - began_us) / 1000000,
+                (long long)lab.nodes[0].requests);
+  assert_true(lab.cursor.number >= sim_solid(lab.chain) - 2);
+  assert_int_equal(lab.blocks, lab.cursor.number - begun);
+  assert_int_equal(lab.transfers, 7);
+  assert_true(estimates > 20);
+  lab_follow(c, 30 * LAB_SECOND);
+  assert_false(lab_status(c).behind);
+  assert_true(lab.seen > seen);
+  chain_free(c);
+  lab_close();
+}
+
+// The same with a hosted node's budget: full blocks, a few hours behind.
+static void behind_with_a_key(void **state) {
+  (void)state;
+  lab_open(1, &(struct sim_options){.witnesses = 27});
+  lab.config[0].key = STR("key");
+  mine(60);
+  struct chain *c = lab_chain(TRUST_ONE, 1);
+  assert_true(lab_begin(c, 0));
+  chain_free(c);
+  for (int i = 0; i < 3000; i++) {
+    pay(1000000, SIM_DIRECT);
+    mine(1);
+  }
+  c = lab_chain(TRUST_ONE, 1);
+  int64_t began_us = lab.wall_us, requests = lab.nodes[0].requests;
+  while (lab.cursor.number < sim_solid(lab.chain) - 2 && lab.wall_us < began_us + 3600 * LAB_SECOND)
+    lab_follow(c, LAB_SECOND);
+  print_message("3000 blocks: %lld s, %lld requests\n", (long long)(lab.wall_us - began_us) / 1000000,
+                (long long)(lab.nodes[0].requests - requests));
+  assert_int_equal(lab.transfers, 3000);
+  chain_free(c);
+  lab_close();
+}
+
+// A node of another chain is not listened to; when there is no other, that is said.
+static void another_chain(void **state) {
+  (void)state;
+  for (int n = 1; n <= 2; n++) {
+    lab_open(n, &(struct sim_options){.witnesses = 5});
+    struct sim_chain *other = sim_new(&(struct sim_options){.witnesses = 5, .seed = "other"});
+    mine(20);
+    sim_mine(other, 40);
+    struct chain *c = lab_chain(TRUST_ONE, 1);
+    assert_true(lab_begin(c, 0));
+    struct str genesis = chain_genesis(c);
+    assert_int_equal(genesis.n, 64);
+    lab_follow(c, 10 * LAB_SECOND);
+    char hex[65];
+    memcpy(hex, genesis.p, 64);
+    chain_free(c);
+    lab.nodes[0].sim.chain = other;
+    c = chain_new(&(struct chain_options){.world = &lab_world,
+                                          .fetcher = &lab_fetcher,
+                                          .nodes = lab.config,
+                                          .n_nodes = n,
+                                          .network = NETWORK_CUSTOM,
+                                          .k = 1,
+                                          .token = lab.chain->contracts.token,
+                                          .genesis = {hex, 64}});
+    int64_t stood = lab.cursor.number;
+    lab_follow(c, 60 * LAB_SECOND);
+    if (n == 1) {
+      assert_int_equal(lab.cursor.number, stood);
+      assert_true(lab_status(c).trouble.p != NULL);
+    } else {
+      assert_true(lab.cursor.number > stood + 15);
+    }
+    chain_free(c);
+    sim_free(other);
+    lab_close();
+  }
+}
+
+// The cursor's block is not the parent of what the only node tells: nothing is credited.
+static void cursor_of_another_chain(void **state) {
+  (void)state;
+  lab_open(1, &(struct sim_options){.witnesses = 5});
+  mine(40);
+  struct chain *c = lab_chain(TRUST_ONE, 1);
+  assert_true(lab_begin(c, 21));
+  assert_int_equal(lab.cursor.number, 20);
+  lab.cursor.id.bytes[31] ^= 1;
+  lab_follow(c, 60 * LAB_SECOND);
+  assert_int_equal(lab.cursor.number, 20);
+  assert_true(lab_status(c).trouble.p != NULL);
+  chain_free(c);
+  lab_close();
+}
+
+// Blocks below the cursor again, and they are what they were.
+static void again(void **state) {
+  (void)state;
+  lab_open(2, &(struct sim_options){.witnesses = 5});
+  mine(5);
+  for (int i = 0; i < 60; i++) {
+    pay(1000000 + i, (enum sim_kind)(i % SIM_KINDS));
+    mine(1);
+  }
+  mine(10);
+  struct chain *c = lab_chain(TRUST_QUORUM, 2);
+  assert_true(lab_begin(c, 0));
+  int64_t next = 1;
+  for (int i = 0; next <= 60 && i < 100; i++) {
+    struct arena a;
+    arena_init(&a, 64 << 20);
+    struct chain_old old = {.from = next, .max = 7};
+    if (chain_again(c, &old, &a)) {
+      for (int j = 0; j < old.n; j++) {
+        assert_int_equal(old.blocks[j].number, next++);
+        lab_check(&old.blocks[j], false);
+      }
+    } else {
+      lab_pass(old.wait_us);
+    }
+    arena_free(&a);
+  }
+  assert_true(next > 60);
+  assert_true(lab.transfers > 20);
+  chain_free(c);
+  lab_close();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(follows_level), cmocka_unit_test(two_of_three), cmocka_unit_test(no_quorum),
-      cmocka_unit_test(failover),      cmocka_unit_test(lagging),      cmocka_unit_test(forks),
+      cmocka_unit_test(follows_level),
+      cmocka_unit_test(two_of_three),
+      cmocka_unit_test(no_quorum),
+      cmocka_unit_test(failover),
+      cmocka_unit_test(lagging),
+      cmocka_unit_test(forks),
       cmocka_unit_test(a_day),
+      cmocka_unit_test(a_week_behind),
+      cmocka_unit_test(behind_with_a_key),
+      cmocka_unit_test(another_chain),
+      cmocka_unit_test(cursor_of_another_chain),
+      cmocka_unit_test(again),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,7 @@ static bool read_one(struct chain *c, int who, int64_t number, struct chain_curs
   struct block b;
   node_ask(c->o.fetcher, &ask, 1, &c->scratch);
   bool good = ask.outcome == OUTCOME_ANSWER && block_read(&c->json, ask.answer, &b) == SAID_THIS &&
-              b.header.number == number;
+              b.header.number == number && block_holds(&b);
   if (good) {
     *out = (struct chain_cursor){.number = number, .time_us = b.header.time_ms * 1000};
     memcpy(out->id.bytes, b.id, CHAIN_ID_N);

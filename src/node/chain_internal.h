@@ -109,6 +109,7 @@ void ask_head(struct chain *c, struct round *r);
 void take_head(struct chain *c, const struct want *w, const struct ask *a);
 
 // collect.c
+bool block_holds(const struct block *b); // its id is that of its header
 void ask_words(struct chain *c, struct round *r, struct stretch *s, int64_t last);
 int read_blocks(struct chain *c, const struct want *w, const struct ask *a, struct block **out);
 void take_blocks(struct chain *c, const struct want *w, const struct ask *a);

@@ -5,6 +5,12 @@
 
 enum { ABSENT_MAX = 5 };
 
+bool block_holds(const struct block *b) {
+  uint8_t id[BLOCK_ID_N];
+  block_id(&b->header, id, NULL);
+  return b->header.number == 0 || !memcmp(id, b->id, sizeof id); // the first one's maker is no address
+}
+
 // The blocks that were asked for, consecutive from the first one on; 0: it has none; -1: it was blamed.
 int read_blocks(struct chain *c, const struct want *w, const struct ask *a, struct block **out) {
   int max = (int)(w->end - w->number), n = 0;
@@ -22,6 +28,11 @@ int read_blocks(struct chain *c, const struct want *w, const struct ask *a, stru
     if (b[i].header.number != w->number + i ||
         (i > 0 && memcmp(b[i].header.parent, b[i - 1].id, BLOCK_ID_N) != 0)) {
       peer_blame(c, w->peer, STR("its blocks are not the ones that were asked for, in their order"));
+      return -1;
+    }
+  for (int i = 0; i < n; i++)
+    if (!block_holds(&b[i])) {
+      peer_blame(c, w->peer, STR("its blocks are not what their ids say"));
       return -1;
     }
   if (n > 0)

@@ -153,7 +153,7 @@ void take_solid(struct chain *c, int who, const struct ask *a) {
   struct peer *p = &c->peers[who];
   struct block b;
   if (a->outcome != OUTCOME_ANSWER || block_read(&c->json, a->answer, &b) != SAID_THIS ||
-      b.header.time_ms <= 0) {
+      b.header.time_ms <= 0 || !block_holds(&b)) {
     peer_blame(c, who, STR("its newest final block cannot be read"));
     return;
   }

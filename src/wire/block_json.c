@@ -268,7 +268,9 @@ static bool header_raw(struct reading *x, struct block_header *h, struct str *wi
   }
   if (r->bad)
     return false;
-  return member_was(&m, RAW_ROOT) && member_was(&m, RAW_PARENT) && h->number >= 0 && h->time_ms >= 0
+  bool in_range =
+      h->number >= 0 && h->number <= BLOCK_NUMBER_MAX && h->time_ms >= 0 && h->time_ms <= BLOCK_MS_MAX;
+  return member_was(&m, RAW_ROOT) && member_was(&m, RAW_PARENT) && in_range
              ? true
              : rubbish(x, "a header that is not whole");
 }

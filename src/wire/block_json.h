@@ -8,6 +8,10 @@
 // about once N.
 enum { BLOCK_JSON_ARENA_TIMES = 12, BLOCK_JSON_ARENA_MORE = 1 << 16 };
 
+// Heights and times beyond are refused: whoever reckons with them need not think of overflows.
+#define BLOCK_NUMBER_MAX (INT64_C(1) << 53)
+#define BLOCK_MS_MAX     INT64_C(253402300799999) // the year 9999
+
 // How answers are read. Nothing that is read points into the answer, but `why`.
 struct block_json {
   const struct tron_address *token; // whose calls and logs are recognised

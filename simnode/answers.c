@@ -87,9 +87,9 @@ bool ask_int(struct asked *q, const char *name, int64_t *out) {
       return true;
   }
   q->error = str_printf(q->a,
-                        "class org.tron.core.services.http.JsonFormat$ParseException : 1:8: Couldn't parse "
+                        "class org.tron.core.services.http.JsonFormat$ParseException : 1:%zu: Couldn't parse "
                         "integer: For input string: \"\"%.100s\"\"",
-                        text)
+                        strlen(name) + 5, text)
                  .p;
   return false;
 }
@@ -106,7 +106,11 @@ bool ask_hex(struct asked *q, const char *name, struct str *out) {
     digits = str_printf(q->a, "0%s", text);
   char *bytes = arena_alloc(q->a, digits.n / 2 + 1);
   if (!hex_decode(digits, bytes, digits.n / 2)) {
-    q->error = "class org.tron.core.services.http.JsonFormat$ParseException : 1:10: INVALID hex String";
+    q->error =
+        str_printf(q->a,
+                   "class org.tron.core.services.http.JsonFormat$ParseException : 1:%zu: INVALID hex String",
+                   strlen(name) + 5)
+            .p;
     return false;
   }
   *out = (struct str){bytes, digits.n / 2};

@@ -374,6 +374,7 @@ static void begin(struct sim_chain *c) {
   sha256(str_of(c->options.seed), b->parent); // another seed is another chain
   genesis_gift(c, b, &c->bank.address, ALL_TRX);
   genesis_gift(c, b, &c->owner.address, RICH);
+  genesis_gift(c, b, &c->contracts.upgraded, 0);
   merkle(b);
   identify(c, b);
   sim_endow(c, &c->bank.address, ALL_TRX, RICH * 1000);

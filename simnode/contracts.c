@@ -10,7 +10,8 @@ enum {
   PENALTY_HELD = 49635,
   ENERGY_NEW = 130285,
   PENALTY_NEW = 100635,
-  ENERGY_READ = 935
+  ENERGY_READ = 1525,
+  PENALTY_READ = 1068
 };
 enum { MANY_MAX = 500 };
 
@@ -455,6 +456,8 @@ void sim_contracts_call(const struct contracts *c, const struct sim_call *call, 
   }
   if (r->energy_total == 0)
     r->energy_total = ENERGY_READ;
+  if (r->energy_total == ENERGY_READ && same(&call->contract, &c->token))
+    r->penalty = PENALTY_READ;
   if (r->outcome != OUTCOME_SUCCESS)
     r->message = "REVERT opcode executed";
 }

@@ -89,9 +89,15 @@ static void force(struct tx *t, int64_t limit, struct sim_receipt *r) {
     r->outcome = t->forced;
   else if (r->energy_total > limit)
     r->outcome = OUTCOME_OUT_OF_ENERGY;
-  if (r->outcome == OUTCOME_SUCCESS || r->outcome == OUTCOME_REVERT)
+  if (r->outcome == OUTCOME_SUCCESS)
+    return;
+  if (t->forced != OUTCOME_DEFAULT)
+    r->n_output = 0;
+  r->message = "REVERT opcode executed";
+  if (r->outcome == OUTCOME_REVERT)
     return;
   r->energy_total = limit; // such an end takes all that there is
+  r->penalty = r->outcome == OUTCOME_OUT_OF_TIME ? 0 : r->penalty < limit ? r->penalty : limit / 2;
   r->n_output = 0;
   r->message = r->outcome == OUTCOME_OUT_OF_TIME     ? "Already Time Out"
                : r->outcome == OUTCOME_OUT_OF_ENERGY ? "Not enough energy for 'SSTORE' operation executing: "
@@ -116,7 +122,6 @@ static void run_call(struct sim_chain *c, struct tx *t) {
     sim_state_undo(c->state, mark);
     if (!t->keeps_logs)
       r->n_logs = 0;
-    r->penalty = 0;
   }
   r->energy_fee = r->energy_total * SIM_ENERGY_FEE;
   t->ret = r->outcome;

@@ -57,6 +57,7 @@
   X(ERR_ORDER_AMOUNT, 409, "order_amount_conflict",                                                           \
     "This order_id already has a payment with another amount. Use a new order_id, or wait until it has "      \
     "ended.")                                                                                                 \
+  X(ERR_NO_PROOF, 404, "no_proof", "Nothing is kept that proves this payment.")                               \
   X(ERR_NO_PAYMENT, 404, "payment_not_found", "Payment not found.")                                           \
   X(ERR_NOT_FOUND, 404, "not_found", "There is nothing at this address.")                                     \
   X(ERR_NO_PROJECT, 404, "project_not_found", "Project not found.")                                           \

@@ -15,6 +15,7 @@
 #include "http/limits.h"
 #include "http/page.h"
 #include "http/page_checkout.h"
+#include "http/page_proof.h"
 #include "store/database_url.h"
 
 #include <limits.h>
@@ -47,6 +48,7 @@ static const struct route routes[] = {
      "checkout_extend"},
     {"POST", "/pay/cancel", ACCESS_PUBLIC, "application/x-www-form-urlencoded", page_checkout_cancel,
      "checkout_cancel"},
+    {"GET", "/pay/proof", ACCESS_PUBLIC, NULL, page_proof, "checkout_proof"},
     {"POST", "/pay/test", ACCESS_PUBLIC, "application/x-www-form-urlencoded", page_checkout_test,
      "checkout_test"},
     {0},

@@ -17,8 +17,25 @@ static enum err take_payment(struct flow_find *f) {
   f->generation = projects_generation(kept);
   bool known = !f->with_project || (configuration_is_fresh(f->env) &&
                                     projects_get(kept, j->arena, f->payment.project_id, &f->project));
-  if (!known)
+  f->reads_project = !known;
+  f->reads_proof = f->with_proof && f->payment.status == PAY_PAID && !f->payment.is_test;
+  if (f->reads_project)
     JOB_OP(j, Q_PROJECT_BY_ID, v_int(f->payment.project_id));
+  if (f->reads_proof)
+    JOB_OP(j, Q_PROOF_IS, v_int(f->row), v_text(f->payment.txid));
+  return ERR_NONE;
+}
+
+static enum err take_beside(struct flow_find *f) {
+  struct job *j = &f->job;
+  if (f->reads_proof)
+    f->proven = job_rows(j, f->reads_project ? 1 : 0)->n > 0;
+  if (!f->reads_project)
+    return ERR_NONE;
+  if (job_rows(j, 0)->n == 0)
+    return ERR_NO_PAYMENT;
+  row_to_project(rows_at(job_rows(j, 0), 0), &f->project);
+  projects_put(key_cache_projects(f->env->keys), &f->project, f->generation);
   return ERR_NONE;
 }
 
@@ -28,12 +45,8 @@ static enum err find_step(struct job *j) {
     JOB_OP(j, f->whole ? Q_PAYMENT_BY_ID : Q_PAYMENT_STATE, v_int(f->row));
   else if (j->round == 1)
     return take_payment(f);
-  else if (job_rows(j, 0)->n == 0)
-    return ERR_NO_PAYMENT;
-  else {
-    row_to_project(rows_at(job_rows(j, 0), 0), &f->project);
-    projects_put(key_cache_projects(f->env->keys), &f->project, f->generation);
-  }
+  else
+    return take_beside(f);
   return ERR_NONE;
 }
 

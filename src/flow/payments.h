@@ -16,11 +16,14 @@ struct flow_find {
   int64_t id;
   bool whole; // else only what answer_payment() says of a payment, and what checkout_state_of() asks
   bool with_project;
+  bool with_proof; // also: is there one to hand on (flow/proof.h)?
   // result
   struct payment payment;
   struct project project;
+  bool proven;
   // inside
   int64_t row, generation;
+  bool reads_project, reads_proof;
 };
 // true: it has ended already, job.result says how, and `done` is not called.
 bool flow_payment_find_start(struct env *env, struct arena *a, struct flow_find *f) MUST_CHECK;

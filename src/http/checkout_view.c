@@ -219,6 +219,7 @@ static void fill_chain(struct checkout_view *v, struct arena *a, const struct pa
   v->level_known = v->delayed && f->chain.level_us > f->now_us;
   if (v->level_known)
     v->level = time_markup(a, f->chain.level_us);
+  v->proven = f->proven;
   fill_transaction(v, a, p, f->network);
   fill_confirming(v, p, &f->chain);
 }

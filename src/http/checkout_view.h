@@ -90,6 +90,7 @@ struct checkout_view {
   struct str claim_text; // as entered, where it is to be mended
 
   struct str txid, tx_url; // also while it is confirmed; tx_url absent: no explorer
+  bool proven;             // a proof is offered
   struct markup paid_at;
   struct str next_url; // where the payer goes on to; absent: nowhere
   int next_s;          // by itself after so many seconds; 0: only by the link
@@ -106,6 +107,7 @@ struct checkout_facts {
   int64_t newer_id; // public number of the payment that replaced this one, or 0
   enum network network;
   struct chain_status chain;
+  bool proven; // there is a proof to hand on
 };
 
 void checkout_view_make(struct checkout_view *v, struct arena *a, const struct payment *p,

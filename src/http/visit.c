@@ -14,7 +14,7 @@ static void visit_done(struct job *j) {
 void visit(struct request *r, struct visit *v, int64_t id, request_fn *then) {
   r->user = v;
   v->find.id = id;
-  v->find.whole = v->find.with_project = true;
+  v->find.whole = v->find.with_project = v->find.with_proof = true;
   v->find.job.done = visit_done;
   reading_init(&v->reading, r);
   reading_then(&v->reading, flow_payment_find_start(env_of(r), r->arena, &v->find), then);
@@ -26,6 +26,7 @@ enum err visit_view(struct request *r, struct str chosen, struct checkout_view *
   if (f->job.result != ERR_NONE)
     return f->job.result;
   facts.project = &f->project;
+  facts.proven = f->proven;
   if (f->payment.replaced_by)
     facts.newer_id = payment_id_from_row(&env_of(r)->id_key, f->payment.replaced_by);
   checkout_view_make(v, r->arena, &f->payment, &facts);

@@ -268,6 +268,12 @@
     "INSERT INTO proofs (transfer_id, proof) VALUES ($1, $2) ON CONFLICT (transfer_id) DO NOTHING")          \
   X(Q_HEADER_ADD,                                                                                            \
     "INSERT INTO headers (number, raw, signature) VALUES ($1, $2, $3) ON CONFLICT (number) DO NOTHING")      \
+  X(Q_PROOF_GET, "SELECT t.block_number, f.proof FROM transfers t JOIN proofs f ON f.transfer_id = t.id"     \
+                 " WHERE t.payment_id = $1 AND t.txid = $2 LIMIT 1")                                         \
+  X(Q_PROOF_IS, "SELECT 1 FROM transfers t JOIN proofs f ON f.transfer_id = t.id"                            \
+                " WHERE t.payment_id = $1 AND t.txid = $2 LIMIT 1")                                          \
+  X(Q_HEADERS_FROM,                                                                                          \
+    "SELECT number, raw, signature FROM headers WHERE number >= $1 ORDER BY number LIMIT $2")                \
   /* the book */                                                                                             \
   X(Q_ACCOUNT_POST, "INSERT INTO accounts (project_id, kind, balance) VALUES ($1, $2, $3) ON CONFLICT "      \
                     "(project_id, kind) DO UPDATE SET balance = accounts.balance + excluded.balance")        \

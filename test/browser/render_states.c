@@ -143,6 +143,10 @@ static void paid_test(struct scene *s) {
   pay(s, 50013400, SUB_NONE);
   s->payment.txid = STR("test_51f0c7a2e9");
 }
+static void paid_proven(struct scene *s) {
+  paid(s);
+  s->facts.proven = true;
+}
 static void overpaid(struct scene *s) {
   pay(s, 60000000, SUB_OVERPAID);
 }
@@ -219,6 +223,7 @@ static const struct {
     {"checking-delayed", checking_delayed, 0},
     {"paid", paid, 0},
     {"paid-test", paid_test, 0},
+    {"paid-proven", paid_proven, 0},
     {"overpaid", overpaid, 0},
     {"late", late, 0},
     {"review", review, 0},

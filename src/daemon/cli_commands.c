@@ -40,6 +40,11 @@ static const struct cli_option webhook_replay[] = {
     {"from", "TIME", "created from then on, such as 2026-07-01T18:30:00Z", false},
     {"to", "TIME", "created before [now]", false},
     END};
+static const struct cli_option rescan[] = {
+    {"from", "N", "number of the block to begin with", true},
+    {"progress", NULL, "tell how far it is, also where standard error is no terminal", false},
+    END};
+static const struct cli_option reconcile[] = {{"project", "APP_ID", "of one project only", false}, END};
 static const struct cli_option restore[] = {
     {"skip", "N", "payments skip ahead by this many numbers [1048576]", false},
     {"skip-addresses", "N", "derived addresses skip ahead by this many [10000]", false},
@@ -82,6 +87,14 @@ const struct cli_command cli_commands[] = {
     {"webhook list", "", "list webhook deliveries, newest first", webhook_list, NULL, run_request},
     {"webhook show", "ID", "show a delivery and its attempts", NULL, NULL, run_request},
     {"webhook replay", "[ID]", "send stored webhooks again", webhook_replay, NULL, run_request},
+    {"chain status", "", "how far the chain is followed, what is wrong, the nodes", NULL, NULL, run_request},
+    {"rescan", "", "read blocks of the chain again that are in the book already", rescan,
+     "What is missing in the book is credited, what differs is reported, what agrees is left as it is.\n"
+     "The running server does it beside its work (cryptopay chain status); without one it is done here.",
+     run_rescan},
+    {"reconcile", "", "compare receiving addresses' balances on the chain with the book", reconcile,
+     "At addresses in operator custody the two must be equal; those in merchants' own custody are shown.",
+     run_reconcile},
     {"backup", "FILE", "write a copy of the database, also while the server runs", NULL,
      "The copy holds everything but the key that opens its secrets: keep a copy of secret.key elsewhere.",
      run_backup},

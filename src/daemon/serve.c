@@ -1,10 +1,13 @@
 #include "daemon/serve.h"
 #include "base/metrics.h"
 #include "daemon/cli.h"
+#include "daemon/chain_health.h"
 #include "daemon/control.h"
 #include "daemon/instance.h"
 #include "daemon/messages.h"
+#include "daemon/watcher.h"
 #include "daemon/webhook_worker.h"
+#include "flow/chain_view.h"
 #include "flow/lease.h"
 #include "flow/payments.h"
 #include "flow/webhooks.h"
@@ -63,12 +66,13 @@ struct gateway_server {
   struct app app;
   struct poster *poster;
   struct webhook_worker *webhooks;
+  struct watcher *watcher; // NULL: no node is named
   struct control *control;
   struct server *public, *operations;
   struct ops ops;
   pthread_t sweeper;
   _Atomic bool stopping;
-  bool writing, sweeping;
+  bool writing, sweeping, watching;
 };
 
 static bool ready(void *self) {
@@ -76,15 +80,9 @@ static bool ready(void *self) {
   return !atomic_load(&g->stopping) && store_reachable(g->instance.env.store);
 }
 
-// No node is configured: payments work, but nothing live is confirmed or expires. That is trouble, and said
-// so.
 static bool healthy(void *self, struct buf *json) {
-  const struct gateway_server *g = self;
-  bool reachable = store_reachable(g->instance.env.store);
-  buf_c(json, "{\"status\":\"trouble\",\"chain\":\"no node is configured: live payments are neither "
-              "confirmed nor expired\",\"database\":\"");
-  buf_c(json, reachable ? "ok\"}" : "cannot be reached: requests that need it are answered 503\"}");
-  return false;
+  struct gateway_server *g = self;
+  return chain_health(&g->instance.env, g->watcher, json);
 }
 
 static void measure_webhooks(struct env *env) {
@@ -152,6 +150,22 @@ static bool start_messages(struct gateway_server *g, char *error) {
     return true;
   snprintf(error, ERROR_MAX, "cannot start the threads that keep up with other nodes");
   return false;
+}
+
+// Before threads run: env->chain is for all.
+static bool make_watcher(struct gateway_server *g, char *error) {
+  struct str why;
+  g->watcher = watcher_make(g->settings, &g->instance.env, g->instance.arena, &why);
+  g->instance.gateway.watcher = g->watcher;
+  snprintf(error, ERROR_MAX, "%.*s", STR_FMT(why));
+  return g->watcher || !why.p;
+}
+
+static bool start_watcher(struct gateway_server *g, char *error) {
+  g->watching = g->watcher && watcher_start(g->watcher);
+  if (!g->watching && g->watcher)
+    snprintf(error, ERROR_MAX, "cannot start the thread that follows the chain");
+  return g->watching || !g->watcher;
 }
 
 static bool start_workers(struct gateway_server *g, char *error) {
@@ -235,7 +249,7 @@ static bool start(struct gateway_server *g, char *error) {
       .no_secret = g->no_secret,
   };
   bell_listen(env->bell, live_ring, g->app.live);
-  if (!start_workers(g, error))
+  if (!make_watcher(g, error) || !start_workers(g, error) || !start_watcher(g, error))
     return false;
   g->control = control_start(g->instance.folder.socket, run_command, g, error, ERROR_MAX);
   return g->control && start_listeners(g, error);
@@ -251,6 +265,8 @@ static void stop(struct gateway_server *g) {
     server_stop(g->public, (int)g->settings->stop_grace_s * 1000);
   if (g->control)
     control_stop(g->control);
+  if (g->watching)
+    watcher_stop(g->watcher);
   if (g->webhooks)
     webhook_worker_stop(g->webhooks);
   if (g->sweeping)
@@ -270,6 +286,9 @@ static void stop(struct gateway_server *g) {
   if (g->app.rate)
     rate_free(g->app.rate);
   hmac_key_free(g->no_secret);
+  if (g->watcher)
+    watcher_free(g->watcher);
+  chain_view_free(g->instance.env.chain);
   instance_close(&g->instance);
 }
 

@@ -76,6 +76,21 @@ test('the shop: buy, pay, and the webhook appears with its signatures verified',
   assert.match(page, /<span class="ok">paid<\/span>/);
 });
 
+test('the live shop: bought, paid from the wallet that is printed, and its webhook appears', async () => {
+  const shop = out.match(/The same, "live": +(\S+)/)[1].replace('localhost', '127.0.0.1');
+  const wallet = out.match(/The payer's wallet: +(\S+)/)[1].replace('localhost', '127.0.0.1');
+  const form = { method: 'POST', headers: { 'Content-Type': 'application/x-www-form-urlencoded' } };
+  const bought = await request(`${shop}buy`, { ...form, body: '' });
+  const page = (await request(bought.headers.location.replace('localhost', '127.0.0.1'))).text;
+  const address = page.match(/T[1-9A-HJ-NP-Za-km-z]{33}/)[0], amount = page.match(/\d+\.\d{2,6}/)[0];
+  assert.equal((await request(wallet, { ...form, body: `to=${address}&amount=${amount}&kind=direct` })).status, 303);
+  const seen = await until(async () => {
+    const { text } = await request(shop);
+    return /<span class="ok">paid<\/span>/.test(text) && text;
+  }, 'the webhook is on the page', 40000, 250);
+  assert.match(seen, /webhook-signature: signature verified/);
+});
+
 test('the shop refuses what is not signed', async () => {
   const body = '{"order_id":"BOOK-1","status":"paid"}';
   for (const headers of [{}, { 'X-Signature': hmacHex('guess', body) }]) {

@@ -29,6 +29,13 @@ static const struct cli_option payment_list[] = {
     {"before", "ID", "go on after this payment", false},
     {"limit", "N", "how many [50]", false},
     END};
+static const struct cli_option transfer_list[] = {
+    {"unmatched", NULL, "only those without a payment, with payments that they may be for", false},
+    {"project", "APP_ID", "of one project only", false},
+    {"before", "TXID:INDEX", "go on after this transfer", false},
+    {"limit", "N", "how many [50]", false},
+    END};
+static const struct cli_option by_hand[] = {{"reason", "TEXT", "for the payment's timeline", false}, END};
 static const struct cli_option webhook_list[] = {{"project", "APP_ID", "of one project only", false},
                                                  {"payment", "ID", "of one payment only", false},
                                                  {"status", "STATUS", "pending, delivered or failed", false},
@@ -84,6 +91,11 @@ const struct cli_command cli_commands[] = {
     {"payment list", "", "list payments, newest first", payment_list, NULL, run_request},
     {"payment show", "ID", "show a payment", NULL,
      "With --json: the same object that a signed status request is answered with.", run_payment_show},
+    {"payment accept", "ID", "what has arrived for a payment is enough: it is paid", by_hand,
+     "Also what waits for review: money that came late, or for a payment that was cancelled.", run_request},
+    {"transfer list", "", "list transfers of the chain, newest first", transfer_list, NULL, run_request},
+    {"transfer attach", "TXID:INDEX PAYMENT_ID", "an unmatched transfer is for this payment", by_hand, NULL,
+     run_request},
     {"webhook list", "", "list webhook deliveries, newest first", webhook_list, NULL, run_request},
     {"webhook show", "ID", "show a delivery and its attempts", NULL, NULL, run_request},
     {"webhook replay", "[ID]", "send stored webhooks again", webhook_replay, NULL, run_request},

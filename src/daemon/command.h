@@ -33,7 +33,8 @@ command_fn command_project_add, command_project_list, command_project_show, comm
     command_project_rotate_keys;
 command_fn command_address_add, command_address_list, command_address_remove, command_address_release,
     command_address_set_xpub;
-command_fn command_payment_list, command_payment_show;
+command_fn command_payment_list, command_payment_show, command_payment_accept;
+command_fn command_transfer_list, command_transfer_attach;
 command_fn command_webhook_list, command_webhook_show, command_webhook_replay;
 command_fn command_chain_status, command_rescan, command_reconcile;
 command_fn command_backup, command_skip_ahead, command_doctor;

@@ -9,6 +9,8 @@ struct credit {
   struct env *env;
   const struct owned *owned;
   int64_t now_us;
+  int64_t attach_row; // unmatched so far: row of the transfer; `matched` is filled in then. 0: a new one
+  struct str note;    // for the timeline; absent: none
   // result
   bool finished;
   bool known;   // it was in the book already
@@ -23,6 +25,7 @@ struct credit {
   struct ledger_posting posting;
 };
 
-// ERR_CHANGED: somebody else changed the payment or has credited the transfer.
+// ERR_CHANGED: somebody else changed the payment or has credited the transfer. ERR_MOVE: the payment cannot
+// have it attached.
 enum err credit_step(struct credit *c, struct job *j) MUST_CHECK;
 void credit_committed(const struct credit *c);

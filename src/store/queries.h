@@ -29,6 +29,12 @@
   "id, txid, log_index, is_test, payment_id, value, block_us, block_number, address_id, project_id, "        \
   "from_address, reason, review_payment_id"
 
+#define TRANSFER_OWNED                                                                                       \
+  "SELECT t.id, t.txid, t.log_index, t.is_test, t.payment_id, t.value, t.block_us, t.block_number, "         \
+  "t.address_id, t.project_id, t.from_address, t.reason, t.review_payment_id, COALESCE(x.custody, 0), "      \
+  "a.address FROM transfers t LEFT JOIN addresses a ON a.id = t.address_id LEFT JOIN xpubs x ON x.id = "     \
+  "a.xpub_id"
+
 #define PARAMS_32                                                                                            \
   "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, "    \
   "$23, $24, $25, $26, $27, $28, $29, $30, $31, $32"
@@ -254,6 +260,30 @@
     "INSERT INTO transfers (txid, log_index, is_test, payment_id, value, block_us)"                          \
     " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (txid, log_index) DO NOTHING RETURNING id")                \
   X(Q_TRANSFER_BY_KEY, "SELECT " TRANSFER_COLS " FROM transfers WHERE txid = $1 AND log_index = $2")         \
+  X(Q_TRANSFER_OWNED, TRANSFER_OWNED " WHERE t.txid = $1 AND t.log_index = $2")                              \
+  X(Q_TRANSFER_OF_TXID,                                                                                      \
+    TRANSFER_OWNED " WHERE t.txid = $1 AND t.log_index >= 0 ORDER BY t.log_index LIMIT $2")                  \
+  X(Q_TRANSFER_REVIEWED, TRANSFER_OWNED " WHERE t.review_payment_id = $1 ORDER BY t.id LIMIT $2")            \
+  X(Q_TRANSFER_UNMATCHED, TRANSFER_OWNED " WHERE t.is_test = 0 AND t.payment_id IS NULL AND t.id < $1 AND "  \
+                                         "($2 = 0 OR t.project_id = $2) ORDER BY t.id DESC LIMIT $3")        \
+  X(Q_TRANSFER_LIST, TRANSFER_OWNED                                                                          \
+    " WHERE t.is_test = 0 AND t.id < $1 AND ($2 = 0 OR t.project_id = $2) ORDER BY t.id DESC LIMIT $3")      \
+  /* the last one that an order has received at this address */                                              \
+  X(Q_TRANSFER_LAST,                                                                                         \
+    "SELECT " TRANSFER_COLS                                                                                  \
+    " FROM transfers WHERE id = (SELECT MAX(t.id) FROM payments p JOIN transfers t ON t.payment_id = p.id "  \
+    "WHERE p.address_id = $1 AND p.project_id = $2 AND p.order_id = $3)")                                    \
+  X(Q_TRANSFER_ATTACH, "UPDATE transfers SET payment_id = $2, reason = NULL, review_payment_id = NULL "      \
+                       "WHERE id = $1 AND payment_id IS NULL RETURNING 1")                                   \
+  X(Q_CLAIM_GET, "SELECT id FROM claims WHERE payment_id = $1 AND txid = $2")                                \
+  X(Q_CLAIM_COUNT, "SELECT COUNT(*) FROM claims WHERE payment_id = $1")                                      \
+  X(Q_CLAIM_ADD, "INSERT INTO claims (payment_id, txid, at_us) VALUES ($1, $2, $3) ON CONFLICT "             \
+                 "(payment_id, txid) DO NOTHING RETURNING 1")                                                \
+  X(Q_CLAIM_OF_TXID, "SELECT " PAYMENT_COLS " FROM payments WHERE id IN (SELECT payment_id FROM claims "     \
+                     "WHERE txid = $1 ORDER BY id LIMIT $2) ORDER BY id")                                    \
+  X(Q_ADDRESS_HANDED_OVER, "SELECT 1 FROM handed_over WHERE address = $1")                                   \
+  X(Q_ADDRESS_PAYMENTS,                                                                                      \
+    "SELECT " PAYMENT_COLS " FROM payments WHERE address_id = $1 ORDER BY id DESC LIMIT $2")                 \
   X(Q_TRANSFER_LIVE_ADD,                                                                                     \
     "INSERT INTO transfers (txid, log_index, is_test, payment_id, value, block_us, block_number, "           \
     "address_id, project_id, from_address, reason, review_payment_id) VALUES ($1, $2, 0, $3, $4, $5, $6, "   \

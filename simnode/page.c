@@ -20,7 +20,7 @@ static const char STYLE[] =
     "system-ui,sans-serif}"
     "main{max-width:30rem;margin:0 auto;padding:1.5rem 1rem 3rem}h1{font-size:1.4rem;margin:0}p{margin:.4rem "
     "0}"
-    ".soft{color:var(--soft)}.card{background:var(--card);border:1px solid "
+    "a{color:var(--go)}.soft{color:var(--soft)}.card{background:var(--card);border:1px solid "
     "var(--line);border-radius:12px;padding:1rem "
     "1.25rem;margin:1rem 0}label{display:block;font-weight:600;margin:.75rem 0 .25rem}"
     "input,select{width:100%;min-height:44px;font:inherit;padding:.5rem "
@@ -146,6 +146,10 @@ void page_wallet(struct node *n, struct str query, struct arena *a, struct buf *
   buf_str(out, buf_view(&said));
   if (*wrong)
     buf_c(out, "<p class=\"bad\" role=\"alert\">It was not sent: look at the address and the amount.</p>");
+  if (*sent) { // not filled in any more: nobody sends twice by mistake
+    buf_c(out, "<p><a href=\"/\">Send something else</a></p></main></html>\n");
+    return;
+  }
   buf_c(out, "<form class=\"card\" method=\"post\" action=\"/\">");
   buf_printf(out, "<p class=\"soft\">You have %lld.%02lld USDT.</p>", (long long)(has / 1000000),
              (long long)(has % 1000000 / 10000));

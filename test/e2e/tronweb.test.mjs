@@ -1,9 +1,9 @@
 // A wallet that we did not write, tronweb, on the simulated chain: what it builds, signs and broadcasts is taken, mined and
-// shown as on a real one.
+// shown as on a real one. Then it pays a checkout, and transfers of other kinds end as the rules of matching say.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { TronWeb, utils } from 'tronweb';
-import { until } from './harness.mjs';
+import { Receiver, Server, hmacHex, standardSignatureOk, until } from './harness.mjs';
 import { SimChain } from './simnode.mjs';
 
 const ABI = [
@@ -23,6 +23,14 @@ const receipt = (txid) =>
     return info.id && info;
   }, `receipt of ${txid}`);
 
+async function send(to, millionths) {
+  const data = [{ type: 'address', value: to }, { type: 'uint256', value: String(millionths) }];
+  const built = await wallet.transactionBuilder.triggerSmartContract(chain.token, 'transfer(address,uint256)', { feeLimit: 100_000_000 }, data, me.address.base58);
+  assert.equal(built.result.result, true);
+  const signed = await wallet.trx.sign(built.transaction);
+  return { signed, sent: await wallet.trx.sendRawTransaction(signed) };
+}
+
 before(async () => {
   chain = await SimChain.start({ args: ['--witnesses', '5', '--pace', '100'] });
   me = somebody();
@@ -41,11 +49,7 @@ test('the token says what it is', async () => {
 
 test('a transfer is built, signed, broadcast, mined, final, and moves money', async () => {
   const to = somebody().address.base58;
-  const data = [{ type: 'address', value: to }, { type: 'uint256', value: '12500000' }];
-  const built = await wallet.transactionBuilder.triggerSmartContract(chain.token, 'transfer(address,uint256)', { feeLimit: 100_000_000 }, data, me.address.base58);
-  assert.equal(built.result.result, true);
-  const signed = await wallet.trx.sign(built.transaction);
-  const sent = await wallet.trx.sendRawTransaction(signed);
+  const { signed, sent } = await send(to, 12_500_000);
   assert.equal(sent.result, true, JSON.stringify(sent));
   assert.equal((await wallet.trx.getTransaction(signed.txID)).txID, signed.txID);
   const info = await receipt(signed.txID);
@@ -67,10 +71,8 @@ test('the contract object sends too, and what cannot be paid is reverted', async
   const txid = await wallet.contract(ABI, chain.token).transfer(to, 1_000_001).send({ feeLimit: 100_000_000 });
   assert.equal((await receipt(txid)).receipt.result, 'SUCCESS');
   assert.equal(await balance(to), 1_000_001n);
-  const data = [{ type: 'address', value: to }, { type: 'uint256', value: '5000000000' }];
-  const built = await wallet.transactionBuilder.triggerSmartContract(chain.token, 'transfer(address,uint256)', { feeLimit: 100_000_000 }, data, me.address.base58);
-  const sent = await wallet.trx.sendRawTransaction(await wallet.trx.sign(built.transaction));
-  const info = await receipt(sent.transaction.txID);
+  const { signed } = await send(to, 5_000_000_000);
+  const info = await receipt(signed.txID);
   assert.deepEqual([info.result, info.receipt.result, info.log], ['FAILED', 'REVERT', undefined]);
   assert.equal(await balance(to), 1_000_001n);
 });
@@ -87,4 +89,92 @@ test('TRX moves, bytes are broadcast as hex, and another signature is refused', 
   assert.equal(sent.code, 'SUCCESS', JSON.stringify(sent));
   await receipt(signed.txID);
   assert.equal(await wallet.trx.getUnconfirmedBalance(to), 3_000_000);
+});
+
+describe('a live checkout', () => {
+  const XPUB = 'xpub6D1AabNHCupeiLM65ZR9UStMhJ1vCpyV4XbZdyhMZBiJXALQtmn9p42VTQckoHVn8WNqS7dqnJokZHAHcHGoaQgmv8D45oNUKx6DZMNZBCd';
+  let server, receiver, shop;
+  const millionths = (amount) => Math.round(Number(amount) * 1e6);
+  const of = async (payment) => (await server.status(payment.payment_id, shop.live)).json.payment;
+  const becomes = (payment, status, substatus) =>
+    until(async () => {
+      const now = await of(payment);
+      return now.status === status && (substatus === undefined || now.substatus === substatus) && now;
+    }, `payment ${payment.payment_id} is ${status} ${substatus ?? ''}`, 20000, 50).catch(async (error) => {
+      throw new Error(`${error.message}; it is ${JSON.stringify(await of(payment))}\n${server.log.slice(-2000)}`);
+    });
+  // The gateway has read everything that is on the chain now.
+  const passed = async () => {
+    const { head } = await chain.status();
+    await until(async () => (await server.cliJson(['chain', 'status'])).block > head, `block ${head} is in the book`, 20000, 100);
+  };
+
+  before(async () => {
+    receiver = await Receiver.start();
+    server = await Server.start({ args: chain.args(['--rate-limit', 'no']) });
+    shop = await server.addProject({ webhook: receiver.url });
+    await server.cliJson(['address', 'set-xpub', String(shop.app_id), XPUB]);
+    assert.equal((await server.setProject(shop.app_id, { mode: 'live' })).code, 0);
+  });
+  after(async () => {
+    await server?.close();
+    await receiver?.close();
+  });
+
+  test('tronweb pays it: seen, confirming, paid, and the webhook verifies', async () => {
+    const payment = await server.createOk(shop.live, { amount: '12.50' });
+    assert.equal((await of(payment)).substatus, 'waiting');
+    await chain.do('lag', { solid: 1000 }); // nothing becomes final
+    const { signed } = await send(payment.address, millionths(payment.pay_amount));
+    await becomes(payment, 'pending', 'confirming');
+    await chain.do('lag');
+    const now = await becomes(payment, 'paid');
+    assert.equal(now.txid, signed.txID);
+    const [webhook] = await receiver.wait(payment.payment_id);
+    assert.equal(webhook.headers['x-signature'], hmacHex(shop.live.api_secret, webhook.body));
+    assert.ok(standardSignatureOk(shop.live.webhook_secret, webhook));
+    assert.deepEqual([JSON.parse(webhook.body).status, JSON.parse(webhook.body).txid], ['paid', signed.txID]);
+  });
+
+  test('two payments in one transaction are two payments', async () => {
+    const first = await server.createOk(shop.live, { amount: '10.00' });
+    const second = await server.createOk(shop.live, { amount: '20.00' });
+    const to = [first, second].map((p) => ({ to: p.address, amount: p.pay_amount }));
+    const { txid } = await chain.do('many', { to });
+    for (const payment of [first, second]) assert.equal((await becomes(payment, 'paid')).txid, txid);
+    await receiver.wait(first.payment_id);
+    await receiver.wait(second.payment_id);
+  });
+
+  test('one that another contract makes counts like any other', async () => {
+    const payment = await server.createOk(shop.live, { amount: '11.00' });
+    const { txid } = await chain.transfer(payment.address, payment.pay_amount, { kind: 'internal' });
+    assert.equal((await becomes(payment, 'paid')).txid, txid);
+  });
+
+  test('one short by what an exchange takes is underpaid, and paid with the rest', async () => {
+    const payment = await server.createOk(shop.live, { amount: '30.00' });
+    await send(payment.address, millionths(payment.pay_amount) - 1_000_000);
+    await becomes(payment, 'pending', 'underpaid');
+    const { signed } = await send(payment.address, 1_000_000);
+    assert.equal((await becomes(payment, 'paid')).txid, signed.txID);
+  });
+
+  test('other tokens, TRX, nothing, and what failed pay nothing', async () => {
+    const payment = await server.createOk(shop.live, { amount: '13.00' });
+    for (const kind of ['fake', 'trx', 'revert', 'out_of_energy', 'out_of_time', 'illegal']) await chain.transfer(payment.address, payment.pay_amount, { kind });
+    await chain.transfer(payment.address, '0');
+    await passed();
+    assert.deepEqual([(await of(payment)).status, (await of(payment)).substatus], ['pending', 'waiting']);
+    await chain.transfer(payment.address, payment.pay_amount, { kind: 'fake_and_real' });
+    await becomes(payment, 'paid');
+  });
+
+  test('late money turns what has expired into paid', async () => {
+    const payment = await server.createOk(shop.live, { amount: '14.00' });
+    await chain.do('jump', { ms: 3_600_000 });
+    await becomes(payment, 'expired');
+    await chain.transfer(payment.address, payment.pay_amount);
+    assert.equal((await becomes(payment, 'paid')).substatus, 'late');
+  });
 });

@@ -68,7 +68,7 @@ bool chain_begin(struct chain *c, int64_t start_block, struct arena *a, struct c
       same += said[j].time_us == said[n].time_us && !memcmp(&said[j].id, &said[n].id, sizeof said[n].id);
     *out = said[n++];
     if (same >= c->o.k)
-      return true;
+      return c->o.trust != TRUST_VERIFIED || witnesses_open(c, out);
   }
   return false;
 }

@@ -77,13 +77,17 @@ int give_agreed(struct chain *c, struct stretch *s, int max, struct arena *a, st
   for (; n < max; n++) {
     int64_t number = s->base.number + 1 + n;
     const struct testimony *t = stretch_agreed(s, number, c->o.k, NULL);
-    if (!t)
+    const struct version *v = stretch_place(s, number) ? stretch_place(s, number)->line : NULL;
+    if (!t || (is_verified(c, s) &&
+               (!v || !verified_final(c, number) || memcmp(&v->id, &t->block.id, sizeof v->id))))
       break;
     if (linked && memcmp(&t->block.parent, &parent, sizeof parent)) {
       stretch_forget(s, number);
       break;
     }
     out[n] = copy_block(&t->block, a);
+    if (is_verified(c, s))
+      give_proofs(c, v, a, &out[n]);
     parent = t->block.id;
     linked = true;
   }
@@ -169,6 +173,8 @@ static void ask_all(struct chain *c) {
     if (!r.n)
       break;
     round_run(c, &r);
+    verify_line(c);
+    witnesses_answer(c);
     if (c->has_cursor && first_undecided(c, &c->line) > c->line.base.number + FINAL_BLOCKS_MAX)
       break;
   }
@@ -178,10 +184,14 @@ static void ask_all(struct chain *c) {
 void chain_turn(struct chain *c, const struct chain_cursor *cursor, struct arena *a, struct chain_turn *out) {
   *out = (struct chain_turn){0};
   follow(c, cursor);
+  if (c->o.trust == TRUST_VERIFIED)
+    witnesses_open(c, cursor);
   ask_all(c);
   trouble_judge(c);
   out->final = ARENA_ARRAY(a, struct chain_block, FINAL_BLOCKS_MAX);
   out->n_final = give_agreed(c, &c->line, FINAL_BLOCKS_MAX, a, out->final);
+  if (out->n_final > 0 && c->has_witnesses)
+    verify_given(c, out->final[out->n_final - 1].number);
   give_seen(c, a, out);
   out->wait_us = out->n_final > 0 ? 0 : wait_us(c);
 }
@@ -208,10 +218,7 @@ void blame_dissenters(struct chain *c, struct stretch *s, int64_t last) {
 void chain_credited(struct chain *c, const struct chain_cursor *cursor) {
   if (c->has_cursor && cursor->number - c->line.base.number <= STRETCH_BLOCKS_MAX)
     blame_dissenters(c, &c->line, cursor->number);
+  if (c->has_witnesses)
+    verify_credited(c, cursor);
   follow(c, cursor);
-}
-
-struct str chain_witnesses(struct chain *c, struct arena *a) {
-  (void)c, (void)a;
-  return STR_NONE;
 }

@@ -1,5 +1,7 @@
 // What the files of the chain share: its nodes, its two stretches of blocks, and a round of questions.
 #pragma once
+#include "core/proof.h"
+#include "core/witnesses.h"
 #include "node/client.h"
 #include "node/stretch.h"
 #include "node/token.h"
@@ -54,6 +56,11 @@ struct chain {
   struct chain_id genesis;
   char genesis_hex[2 * CHAIN_ID_N + 1];
 
+  int64_t genesis_ms;
+  bool has_witnesses;              // verified mode
+  struct witnesses at, given, fed; // after the cursor; after what was given out last; after the line
+  int64_t question_us;             // the next answer to what the state asks
+
   struct stretch line, again;
   bool has_cursor;
   bool behind;
@@ -64,6 +71,7 @@ struct chain {
   int64_t stuck_us;                     // since when those who were asked disagree; 0: they do not
   int64_t short_us;                     // since when too few can be asked; 0: enough
   int64_t token_us;                     // the next look at the token
+  struct token_state token;
   struct str token_trouble;
   struct str trouble;
 };
@@ -119,6 +127,20 @@ int64_t first_undecided(struct chain *c, struct stretch *s);
 // chain.c
 int give_agreed(struct chain *c, struct stretch *s, int max, struct arena *a, struct chain_block *out);
 void blame_dissenters(struct chain *c, struct stretch *s, int64_t last);
+
+// verify.c
+bool is_verified(const struct chain *c, const struct stretch *s); // its blocks are final by signatures
+bool version_check(struct version *v); // its id, its root and a signature are right
+void verify_line(struct chain *c);
+bool verified_final(const struct chain *c, int64_t number);
+bool receipts_prove(const struct chain *c, const struct version *v, const struct receipts *r);
+void give_proofs(struct chain *c, const struct version *v, struct arena *a, struct chain_block *out);
+void verify_given(struct chain *c, int64_t number);
+void verify_credited(struct chain *c, const struct chain_cursor *cursor);
+
+// set.c
+bool witnesses_open(struct chain *c, const struct chain_cursor *cursor); // false: not now
+void witnesses_answer(struct chain *c);
 
 // level.c
 void level_judge(struct chain *c); // behind or not

@@ -73,13 +73,30 @@ void take_blocks(struct chain *c, const struct want *w, const struct ask *a) {
       refuse(c, w, STR("its chain does not go on from the block that the book stands at"));
     if (told != TOLD_NEW && told != TOLD_KNOWN)
       return;
+    struct version *v = stretch_told_by(w->s, blocks[i].header.number, w->peer);
+    if (c->o.trust == TRUST_VERIFIED && !version_check(v)) {
+      stretch_reject(w->s, blocks[i].header.number, v);
+      refuse(c, w, STR("a block is not what its id or its signature says"));
+      return;
+    }
   }
 }
 
+// The block about which a node is asked: what it calls final itself, or what signatures do.
+static struct version *final_version(struct chain *c, struct stretch *s, int64_t number, int who) {
+  struct version *v;
+  if (is_verified(c, s)) {
+    struct place *p = stretch_place(s, number);
+    return p && verified_final(c, number) ? p->line : NULL;
+  }
+  v = stretch_told_by(s, number, who);
+  return v && v->final >> who & 1 ? v : NULL;
+}
+
 void take_receipts(struct chain *c, const struct want *w, const struct ask *a) {
-  const struct version *v = stretch_told_by(w->s, w->number, w->peer);
+  const struct version *v = final_version(c, w->s, w->number, w->peer);
   struct receipts r = {0};
-  if (!v || !(v->final >> w->peer & 1))
+  if (!v)
     return; // taken back meanwhile
   if (a->outcome == OUTCOME_ABSENT) {
     absent(c, w);
@@ -87,7 +104,8 @@ void take_receipts(struct chain *c, const struct want *w, const struct ask *a) {
   }
   c->receipts_bytes = (7 * c->receipts_bytes + (int64_t)a->answer.n) / 8 + 1;
   enum said said = receipts_read(&c->json, a->answer, &v->b, &r);
-  if (said != SAID_THIS || !stretch_testify(w->s, w->number, v, &r, w->peer)) {
+  if (said != SAID_THIS || (is_verified(c, w->s) && !receipts_prove(c, v, &r)) ||
+      !stretch_testify(w->s, w->number, v, &r, w->peer)) {
     refuse(c, w, STR("its receipts do not fit its block"));
     return;
   }
@@ -146,16 +164,17 @@ void ask_words(struct chain *c, struct round *r, struct stretch *s, int64_t last
     for (int i = 0; i < c->n; i++) {
       if (!(who >> i & 1) || asked >> i & 1 || !peer_askable(c, i))
         continue;
-      const struct version *v = stretch_told_by(s, number, i);
+      const struct version *v = final_version(c, s, number, i), *told = stretch_told_by(s, number, i);
       struct want w = {.kind = WANT_RECEIPTS, .peer = i, .number = number, .s = s};
-      if (v && v->final >> i & 1) {
+      if (v) {
         if (v->b.n == 0)
           stretch_testify(s, number, v, &(struct receipts){0}, i);
         else if (!round_add(c, r, &w))
           return;
         continue;
       }
-      if (v && will_settle(c, s, i, number))
+      if (is_verified(c, s) ? p->line != NULL || !c->behind || i != peers_first(c)
+                            : told && will_settle(c, s, i, number))
         continue;
       asked |= (peers)1 << i; // one question for blocks at a time
       w.kind = WANT_BLOCKS;

@@ -107,6 +107,7 @@ void take_genesis(struct chain *c, int who, const struct ask *a) {
     c->has_genesis = true;
     hex_encode(b.id, CHAIN_ID_N, c->genesis_hex);
   }
+  c->genesis_ms = b.header.time_ms;
   p->known = !memcmp(c->genesis.bytes, b.id, CHAIN_ID_N);
   p->foreign = !p->known;
   p->wrong = p->known ? STR_NONE : STR("it follows another chain");
@@ -137,6 +138,8 @@ static void show_head(struct peer *p, const struct block *b) {
 // Where one of the final heads that it told is in the line, everything below is final for it.
 void peer_settle(struct chain *c, int who) {
   struct peer *p = &c->peers[who];
+  if (c->o.trust == TRUST_VERIFIED)
+    return; // signatures say what is final
   for (int i = 0; i < SOLIDS_KEPT; i++) {
     const struct solid *s = &p->solids[i];
     if (!s->time_us || s->number <= c->line.base.number || s->number > stretch_top(&c->line))
@@ -164,6 +167,8 @@ void take_solid(struct chain *c, int who, const struct ask *a) {
     p->solids[0] = s;
   }
   show_head(p, &b);
+  if (c->o.trust == TRUST_VERIFIED)
+    return;
   if (c->has_cursor && !c->behind)
     stretch_tell(&c->line, &b, who, true);
   peer_settle(c, who);

@@ -268,6 +268,15 @@ void stretch_final(struct stretch *s, int64_t number, int who) {
     s->places[i].line->final |= s->places[i].line->told & bit;
 }
 
+void stretch_reject(struct stretch *s, int64_t number, struct version *v) {
+  struct place *p = stretch_place(s, number);
+  peers told = v->told;
+  for (int who = 0; who < PEERS_MAX; who++)
+    if (told >> who & 1)
+      take_back(s, p, who);
+  relink(s);
+}
+
 static struct testimony *testimony_of(const struct version *v, const struct receipts *r) {
   struct arena mem;
   arena_init(&mem, sizeof(struct testimony) + sizeof(struct chain_transfer) * (size_t)r->n + 1024);

@@ -6,6 +6,7 @@
 // the transfers in it, is its testimony: equal ones are one vote's worth each.
 #pragma once
 #include "core/chain.h"
+#include "core/witnesses.h"
 #include "wire/block_json.h"
 
 enum {
@@ -26,6 +27,10 @@ struct version {
   uint8_t content[SHA256_N]; // of the transactions as told
   peers told, final;         // who told it; for whom of them it is final
   bool shown;
+  // verified mode
+  bool checked, good;
+  struct signed_header signed_header;
+  int64_t final_top; // the height whose header made it final; 0: not yet
 };
 
 struct testimony {
@@ -76,6 +81,8 @@ bool stretch_testify(struct stretch *s, int64_t number, const struct version *v,
                      int who);
 // What K nodes say of this height; NULL: not so many agree. `best` (may be NULL): how many do.
 struct testimony *stretch_agreed(struct stretch *s, int64_t number, int k, int *best);
+// This version is no block of the chain.
+void stretch_reject(struct stretch *s, int64_t number, struct version *v);
 // Forgets what was said of this height.
 void stretch_forget(struct stretch *s, int64_t number);
 // The base moves up to a block that was agreed on.

@@ -47,5 +47,6 @@ void token_watch(struct chain *c) {
   if (!agreed(c, &t))
     return;
   c->token_us = now_us + WATCH_US;
+  c->token = t;
   c->token_trouble = token_trouble(&t);
 }

@@ -19,11 +19,10 @@ static void mine(int64_t n) {
   lab.wall_us = sim_head(lab.chain)->time_ms * 1000;
 }
 
-static void follows_level(void **state) {
-  (void)state;
+static void follows_level_with(enum trust trust) {
   lab_open(1, &(struct sim_options){.witnesses = 5});
   mine(40);
-  struct chain *c = lab_chain(TRUST_ONE, 1);
+  struct chain *c = lab_chain(trust, 1);
   assert_true(lab_begin(c, 0));
   assert_true(lab.cursor.number > 30);
   int64_t first = lab.cursor.number;
@@ -44,14 +43,23 @@ static void follows_level(void **state) {
   lab_close();
 }
 
-// Two of three are honest: nothing false, nothing missed, whatever the third says.
-static void two_of_three(void **state) {
+static void follows_level(void **state) {
   (void)state;
+  follows_level_with(TRUST_ONE);
+}
+
+static void follows_level_verified(void **state) {
+  (void)state;
+  follows_level_with(TRUST_VERIFIED);
+}
+
+// Two of three are honest: nothing false, nothing missed, whatever the third says.
+static void two_of_three_with(enum trust trust) {
   for (int liar = 0; liar < 3; liar++)
     for (int lie = 1; lie < LIES; lie++) {
       lab_open(3, &(struct sim_options){.witnesses = 5});
       mine(20);
-      struct chain *c = lab_chain(TRUST_QUORUM, 2);
+      struct chain *c = lab_chain(trust, 2);
       assert_true(lab_begin(c, 0));
       lab.nodes[liar].sim.lie = (enum sim_lie)lie;
       lab.nodes[liar].sim.lie_to = somebody();
@@ -70,6 +78,16 @@ static void two_of_three(void **state) {
       chain_free(c);
       lab_close();
     }
+}
+
+static void two_of_three(void **state) {
+  (void)state;
+  two_of_three_with(TRUST_QUORUM);
+}
+
+static void two_of_three_verified(void **state) {
+  (void)state;
+  two_of_three_with(TRUST_VERIFIED);
 }
 
 // One of two is honest: nothing is credited where they differ, and it is said.
@@ -358,7 +376,9 @@ static void again(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(follows_level),
+      cmocka_unit_test(follows_level_verified),
       cmocka_unit_test(two_of_three),
+      cmocka_unit_test(two_of_three_verified),
       cmocka_unit_test(no_quorum),
       cmocka_unit_test(failover),
       cmocka_unit_test(lagging),

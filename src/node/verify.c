@@ -1,0 +1,179 @@
+// Trust "verified": the line's headers are checked and fed to the witnesses' state, which says what is final.
+#include "node/chain_internal.h"
+
+#include <string.h>
+
+bool is_verified(const struct chain *c, const struct stretch *s) {
+  return c->o.trust == TRUST_VERIFIED && s == &c->line;
+}
+
+// The block is what it says it is: its id is the hash of its header, its transactions add up to the root that
+// is signed there. Who signed it is judged later.
+bool version_check(struct version *v) {
+  struct arena a;
+  uint8_t root[SHA256_N];
+  if (v->checked)
+    return v->good;
+  v->checked = true;
+  arena_init(&a, VERSION_BYTES_MAX);
+  uint8_t(*leaves)[SHA256_N] = arena_alloc(&a, SHA256_N * (size_t)(v->b.n + 1));
+  for (int i = 0; i < v->b.n; i++)
+    memcpy(leaves[i], v->b.txs[i].leaf, SHA256_N);
+  merkle_root(leaves, (size_t)v->b.n, root);
+  v->good = signed_header_of(&v->b.header, &v->signed_header) &&
+            !memcmp(v->signed_header.id, v->b.id, BLOCK_ID_N) && !memcmp(root, v->b.header.tx_root, SHA256_N);
+  arena_free(&a);
+  return v->good;
+}
+
+static bool is_state_of(struct stretch *s, const struct witnesses *w) {
+  const struct chain_id *id = stretch_id(s, w->number);
+  return id && !memcmp(id->bytes, w->id, BLOCK_ID_N);
+}
+
+static void reject(struct chain *c, struct version *v, struct str why) {
+  peers told = v->told;
+  stretch_reject(&c->line, v->b.header.number, v);
+  for (int i = 0; i < c->n; i++)
+    if (told >> i & 1)
+      peer_blame(c, i, why);
+}
+
+// Which header made it final is kept: a proof needs the headers up to there.
+static void note_final(struct chain *c) {
+  for (int i = 0; i < c->line.n_line; i++) {
+    struct version *v = c->line.places[i].line;
+    if (v->b.header.number > c->fed.final)
+      return;
+    if (!v->final_top)
+      v->final_top = c->fed.number;
+  }
+}
+
+void verify_line(struct chain *c) {
+  struct stretch *s = &c->line;
+  if (c->o.trust != TRUST_VERIFIED || !c->has_witnesses)
+    return;
+  if (!is_state_of(s, &c->fed))
+    c->fed = c->at;
+  while (is_state_of(s, &c->fed) && c->fed.number < stretch_top(s)) {
+    struct version *v = stretch_place(s, c->fed.number + 1)->line;
+    if (!version_check(v)) {
+      reject(c, v, STR("a block is not what its id or its signature says"));
+      return;
+    }
+    enum header_verdict verdict = witnesses_take(&c->fed, &v->signed_header);
+    if (verdict != HEADER_TAKEN && verdict != HEADER_NOT_COUNTED) {
+      reject(c, v, STR("a block is not by the witness whose turn it was"));
+      return;
+    }
+    note_final(c);
+  }
+}
+
+bool verified_final(const struct chain *c, int64_t number) {
+  return c->has_witnesses && number <= c->fed.final;
+}
+
+static bool amount_of(const struct block_tx *t, int64_t *out) {
+  uint64_t value = 0;
+  for (int i = 0; i < 32; i++) {
+    if (i < 24 && t->amount[i])
+      return false;
+    value = value << 8 | t->amount[i];
+  }
+  *out = (int64_t)value;
+  return value > 0 && value <= INT64_MAX;
+}
+
+// What is left of an amount after the token's fee, as far as it is known.
+static int64_t after_fee(const struct chain *c, int64_t amount) {
+  int64_t bps = c->token.known ? c->token.fee_bps : 0;
+  int64_t fee = bps > 0 ? (int64_t)((__int128)amount * bps / 10000) : 0;
+  return amount - (fee < c->token.fee_max ? fee : c->token.fee_max);
+}
+
+// Every direct call that the tree shows must be in the receipts, else they are a lie.
+bool receipts_prove(const struct chain *c, const struct version *v, const struct receipts *r) {
+  int at = 0;
+  for (int i = 0; i < v->b.n; i++) {
+    const struct block_tx *t = &v->b.txs[i];
+    int64_t amount;
+    bool found = false;
+    while (at < r->n && r->transfers[at].tx < i)
+      at++;
+    if (!t->is_direct || !t->succeeded || !amount_of(t, &amount))
+      continue;
+    for (int j = at; j < r->n && r->transfers[j].tx == i; j++) {
+      const struct transfer_log *l = &r->transfers[j];
+      found |= !memcmp(&l->from, &t->from, sizeof t->from) && !memcmp(&l->to, &t->to, sizeof t->to) &&
+               (l->value == amount || l->value == after_fee(c, amount));
+    }
+    if (!found)
+      return false;
+  }
+  return true;
+}
+
+static const struct block_tx *find_tx(const struct block *b, const uint8_t id[TXID_N], int *at) {
+  for (; *at < b->n; (*at)++)
+    if (!memcmp(b->txs[*at].id, id, TXID_N))
+      return &b->txs[*at];
+  return NULL;
+}
+
+// What can be handed on: each direct call's transaction and path, and the headers that make the block final.
+void give_proofs(struct chain *c, const struct version *v, struct arena *a, struct chain_block *out) {
+  struct witness_list set;
+  int at = 0;
+  witnesses_trusted(&c->fed, &set);
+  for (int i = 0; i < out->n_transfers; i++) {
+    struct chain_transfer *x = &out->transfers[i];
+    const struct block_tx *t = find_tx(&v->b, x->txid, &at);
+    if (!t || !t->is_direct || memcmp(&t->from, &x->from, sizeof t->from) ||
+        memcmp(&t->to, &x->to, sizeof t->to))
+      continue;
+    x->proven = true;
+    x->proof = str_copy(a, proof_part(&v->b, at, &set, &c->parse));
+    arena_reset(&c->parse);
+  }
+  int64_t last = v->final_top > 0 ? v->final_top : stretch_top(&c->line);
+  out->headers = ARENA_ARRAY(a, struct chain_header, last - out->number + 1);
+  for (int64_t n = out->number; n <= last && out->n_headers < PROOF_HEADERS_MAX; n++) {
+    const struct place *p = stretch_place(&c->line, n);
+    if (!p || !p->line)
+      return;
+    struct buf raw;
+    buf_init(&raw, a, 1024);
+    block_header_encode(&p->line->b.header, &raw);
+    struct str signature = {(const char *)p->line->b.header.signature, SIGNATURE_N};
+    out->headers[out->n_headers++] = (struct chain_header){n, buf_view(&raw), str_copy(a, signature)};
+  }
+}
+
+// The state after the last block that is given out: it belongs to the cursor when that is stored.
+void verify_given(struct chain *c, int64_t number) {
+  c->given = c->at;
+  while (c->given.number < number) {
+    const struct place *p = stretch_place(&c->line, c->given.number + 1);
+    if (!p || !p->line)
+      return;
+    witnesses_take(&c->given, &p->line->signed_header);
+  }
+}
+
+void verify_credited(struct chain *c, const struct chain_cursor *cursor) {
+  if (c->given.number == cursor->number && !memcmp(c->given.id, cursor->id.bytes, BLOCK_ID_N))
+    c->at = c->given;
+  else if (c->at.number != cursor->number)
+    c->has_witnesses = false; // the cursor was moved by somebody else
+}
+
+struct str chain_witnesses(struct chain *c, struct arena *a) {
+  struct buf out;
+  if (c->o.trust != TRUST_VERIFIED || !c->has_witnesses)
+    return STR_NONE;
+  buf_init(&out, a, WITNESSES_TEXT_MAX);
+  witnesses_write(&c->given, &out);
+  return buf_view(&out);
+}

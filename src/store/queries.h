@@ -279,8 +279,11 @@
   X(Q_CLAIM_COUNT, "SELECT COUNT(*) FROM claims WHERE payment_id = $1")                                      \
   X(Q_CLAIM_ADD, "INSERT INTO claims (payment_id, txid, at_us) VALUES ($1, $2, $3) ON CONFLICT "             \
                  "(payment_id, txid) DO NOTHING RETURNING 1")                                                \
-  X(Q_CLAIM_OF_TXID, "SELECT " PAYMENT_COLS " FROM payments WHERE id IN (SELECT payment_id FROM claims "     \
-                     "WHERE txid = $1 ORDER BY id LIMIT $2) ORDER BY id")                                    \
+  Y(Q_CLAIM_OF_TXID,                                                                                         \
+    "SELECT " PAYMENT_COLS                                                                                   \
+    " FROM payments WHERE id IN (SELECT payment_id FROM claims WHERE txid = $1 ORDER BY id LIMIT $2)",       \
+    "SELECT " PAYMENT_COLS " FROM payments WHERE id = ANY (ARRAY (SELECT payment_id FROM claims WHERE txid " \
+    "= $1 ORDER BY id LIMIT $2))")                                                                           \
   X(Q_ADDRESS_HANDED_OVER, "SELECT 1 FROM handed_over WHERE address = $1")                                   \
   X(Q_ADDRESS_PAYMENTS,                                                                                      \
     "SELECT " PAYMENT_COLS " FROM payments WHERE address_id = $1 ORDER BY id DESC LIMIT $2")                 \

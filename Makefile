@@ -181,9 +181,9 @@ bench: ## one table: this gateway against simpler programs on the same machine (
 	@$(MAKE) --no-print-directory -s -j2 all bench-tools
 	@node test/bench/bench.mjs
 
-$(B)/bench/%: test/bench/%.c $(B)/libcryptopay.a
+$(B)/bench/%: test/bench/%.c $(B)/libsimnode.a $(B)/libcryptopay.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libcryptopay.a $(LIBS)
+	$(CC) $(CFLAGS) -I. $(LDFLAGS) -o $@ $< $(B)/libsimnode.a $(B)/libcryptopay.a $(LIBS)
 
 # Which engine a test uses is decided by test/postgres, not by the environment that make was called in.
 unexport TEST_DATABASE

@@ -1,6 +1,8 @@
 // Fills a stopped gateway's database for the bench, straight in SQL: what the gateway itself would need half
 // an hour for. The data folder must have one project (app_id 1). Times are set so that nothing that is stored
-// falls due during a run. usage: fill DATA_FOLDER --stored N | --open N | --webhooks N
+// falls due during a run. usage: fill DATA_FOLDER --stored N | --open N | --webhooks N | --live N
+#include "test/bench/live_address.h"
+
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +35,21 @@ static const char add_open[] =
                  ", " NOW " + 24 * " HOUR " + i,"
                  " " NOW " + 24 * " HOUR " + i, " NOW " + 72 * " HOUR ", 0, NULL, NULL, " NOW " + 24 * " HOUR
                  " + i, 1 FROM n";
+
+// Live ones, each with an address of its own.
+static const char add_live[] =
+    "INSERT INTO payments (id, project_id, is_test, order_id, amount, scale, pay_amount, received, status, "
+    "sub,"
+    " address_id, address, created_us, match_from_us, first_expires_us, expires_us, quarantine_us, extended, "
+    "due_us,"
+    " version) " NUMBERS
+    "SELECT i, 1, 0, printf('L%09d', i), 50000000, 2, 50000000, 0, 0, 1, i, live_address(i), " NOW
+    " - 24 * " HOUR ", " NOW " - 24 * " HOUR ", " NOW " + 24 * " HOUR " + i, " NOW " + 24 * " HOUR
+    " + i, " NOW " + 72 * " HOUR ", 0, " NOW " + 24 * " HOUR " + i, 1 FROM n";
+static const char add_addresses[] = "INSERT INTO addresses (id, project_id, address, removed, released_us) "
+                                    "SELECT id, 1, address, 0, 0 FROM payments";
+static const char add_reservations[] =
+    "INSERT INTO reservations (address_id, pay_amount, payment_id) SELECT id, 50000000, id FROM payments";
 
 static const char add_orders[] = "INSERT INTO orders (project_id, is_test, order_id, payment_id) SELECT "
                                  "project_id, is_test, order_id, id FROM payments"
@@ -69,6 +86,19 @@ static void run(const char *sql, long n) {
   sqlite3_finalize(st);
 }
 
+static void address_text(sqlite3_context *context, int n, sqlite3_value **values) {
+  struct tron_address address;
+  char text[ADDRESS_TEXT_N + 1];
+  (void)n;
+  live_address(sqlite3_value_int64(values[0]), &address);
+  address_format(&address, text);
+  sqlite3_result_text(context, text, ADDRESS_TEXT_N, SQLITE_TRANSIENT);
+}
+
+static const char *payments_of(const char *kind) {
+  return strcmp(kind, "--open") == 0 ? add_open : strcmp(kind, "--live") == 0 ? add_live : add_stored;
+}
+
 int main(int argc, char **argv) {
   if (argc != 4)
     return 2;
@@ -83,7 +113,13 @@ int main(int argc, char **argv) {
   run("PRAGMA journal_mode=OFF", 0);
   run("PRAGMA synchronous=OFF", 0);
   run("PRAGMA cache_size=-400000", 0);
-  run(strcmp(argv[2], "--open") == 0 ? add_open : add_stored, n);
+  sqlite3_create_function(db, "live_address", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, address_text, NULL,
+                          NULL);
+  run(payments_of(argv[2]), n);
+  if (strcmp(argv[2], "--live") == 0) {
+    run(add_addresses, 0);
+    run(add_reservations, 0);
+  }
   run(add_orders, 0);
   run(add_events, 0);
   if (strcmp(argv[2], "--webhooks") == 0)

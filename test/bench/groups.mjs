@@ -1,12 +1,12 @@
 // What is measured: each group starts its subjects, samples them alternately and adds rows to the table.
 import { execFileSync, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, writeFileSync, mkdirSync, cpSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync, mkdirSync, cpSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  SCRATCH, TOOLS, XPUB, address, cli, counter, freePort, freshDirectory, holdWaiting, load, makeProject, number, postgres, projectOf,
-  residentMiB, sleep, start, startGateway, startNginx,
+  SCRATCH, TOOLS, XPUB, address, cli, counter, fill, freePort, freshDirectory, holdWaiting, load, makeProject, number, postgres, projectOf,
+  residentMiB, schemaHash, sleep, start, startGateway, startNginx,
 } from './lib.mjs';
+import { chain } from './chain.mjs';
 
 const MANY = 10000000; // stored payments of the large database
 const MANY_QUICK = 200000;
@@ -32,14 +32,6 @@ async function onEmpty(sample, { args = [], prepare } = {}) {
     await server.stop();
     rmSync(data, { recursive: true });
   }
-}
-
-const fill = (data, ...args) => execFileSync(join(TOOLS, 'fill'), [data, ...args.map(String)], { stdio: 'inherit' });
-
-function schemaHash() {
-  const hash = createHash('sha256');
-  for (const name of readdirSync('sql').sort()) hash.update(readFileSync(join('sql', name)));
-  return hash.digest('hex').slice(0, 12);
 }
 
 // A data folder with many payments that have ended. Filled once for each state of the schema, copied for each run.
@@ -377,4 +369,4 @@ async function onBothEngines(context) {
   }
 }
 
-export const groups = { disk, creates, latency, live, status, webhooks, waiting, starting, postgres: onBothEngines };
+export const groups = { disk, creates, latency, live, status, webhooks, waiting, starting, chain, postgres: onBothEngines };

@@ -1,6 +1,6 @@
 // Starts and stops what is measured, runs the load generator, and does the little arithmetic of the table.
 import { spawn, execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync, mkdirSync, rmSync, existsSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync, mkdirSync, rmSync, existsSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { createServer, Socket } from 'node:net';
 import { join } from 'node:path';
@@ -184,6 +184,14 @@ export function address(n) {
   for (let v = BigInt(`0x${all.toString('hex')}`); v > 0n; v /= 58n) text = digits[Number(v % 58n)] + text;
   return text;
 }
+export const fill = (data, ...args) => execFileSync(join(TOOLS, 'fill'), [data, ...args.map(String)], { stdio: 'inherit' });
+
+export function schemaHash() {
+  const hash = createHash('sha256');
+  for (const name of readdirSync('sql').sort()) hash.update(readFileSync(join('sql', name)));
+  return hash.digest('hex').slice(0, 12);
+}
+
 // m/44'/195'/0' of the BIP-39 test phrase "abandon … about"
 export const XPUB =
   'xpub6D1AabNHCupeiLM65ZR9UStMhJ1vCpyV4XbZdyhMZBiJXALQtmn9p42VTQckoHVn8WNqS7dqnJokZHAHcHGoaQgmv8D45oNUKx6DZMNZBCd';

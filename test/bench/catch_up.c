@@ -116,7 +116,7 @@ static void fill_block(struct sim_chain *c, int64_t block, int64_t open) {
 }
 
 static void make_chain(struct memory_node *m, int64_t blocks, int64_t open) {
-  int64_t begin_ms = (now_us(CLOCK_REALTIME) / 1000 - (blocks + TAIL + 10) * 3000) / 3000 * 3000;
+  int64_t begin_ms = (now_us(CLOCK_REALTIME) / 1000 - (blocks + TAIL) * 3000) / 3000 * 3000;
   struct sim_chain *c = sim_new(&(struct sim_options){.witnesses = WITNESSES, .genesis_ms = begin_ms});
   m->sim = (struct sim_node){.chain = c};
   sim_mine(c, 1);
@@ -150,7 +150,7 @@ static int64_t parse_all(const struct memory_node *m, int64_t *bytes) {
 
 // ---- the gateway ---------------------------------------------------------------------------------
 
-static struct settings *load_settings(struct arena *a, char *folder, char *trust) {
+static struct settings *load_settings(struct arena *a, const char *folder, const char *trust) {
   struct settings *s = ARENA_NEW(a, struct settings);
   struct str error;
   const struct setting_flag flags[] = {
@@ -159,9 +159,11 @@ static struct settings *load_settings(struct arena *a, char *folder, char *trust
       {STR("trust"), str_of(trust)},
       {STR("start-block"), STR("1")},
       {STR("usdt-contract"), STR("TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t")}, // replaced below: the chain's own
-      {STR("node"), STR("http://127.0.0.1:1 rate=1000000")},
+      {STR("node"), STR("http://127.0.0.1:1 rate=10000")},
   };
-  const struct settings_input in = {.flags = flags, .n_flags = sizeof flags / sizeof *flags};
+  char *environment[] = {NULL};
+  const struct settings_input in = {
+      .flags = flags, .n_flags = sizeof flags / sizeof *flags, .environment = environment};
   if (settings_load(s, a, &in, &error))
     return s;
   fprintf(stderr, "catch_up: %.*s\n", STR_FMT(error));

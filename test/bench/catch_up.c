@@ -4,6 +4,7 @@
 //
 // usage: catch_up DATA_FOLDER TRUST BLOCKS OPEN, the folder filled by `fill --live OPEN`; prints one line of
 // JSON.
+#include "base/log.h"
 #include "base/metrics.h"
 #include "daemon/instance.h"
 #include "daemon/settings_chain.h"
@@ -116,7 +117,7 @@ static void fill_block(struct sim_chain *c, int64_t block, int64_t open) {
 }
 
 static void make_chain(struct memory_node *m, int64_t blocks, int64_t open) {
-  int64_t begin_ms = (now_us(CLOCK_REALTIME) / 1000 - (blocks + TAIL) * 3000) / 3000 * 3000;
+  int64_t begin_ms = (now_us(CLOCK_REALTIME) / 1000 - (blocks + TAIL - 10) * 3000) / 3000 * 3000;
   struct sim_chain *c = sim_new(&(struct sim_options){.witnesses = WITNESSES, .genesis_ms = begin_ms});
   m->sim = (struct sim_node){.chain = c};
   sim_mine(c, 1);
@@ -193,6 +194,7 @@ static int64_t follow(struct watcher *w, struct env *env, int64_t last) {
 int main(int argc, char **argv) {
   if (argc != 5)
     return 2;
+  log_set_level(LOG_ERROR);
   int64_t blocks = atol(argv[3]), open = atol(argv[4]), bytes = 0;
   static struct memory_node m = {.fetcher = {run_fetches, stop_fetches, stop_fetches}};
   arena_init(&m.arena, (size_t)4 << 30);

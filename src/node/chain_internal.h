@@ -145,6 +145,7 @@ void witnesses_answer(struct chain *c);
 // level.c
 void level_judge(struct chain *c); // behind or not
 int64_t level_estimate_us(const struct chain *c);
+bool is_disputed(struct chain *c); // those who were asked about the next block differ: others are needed
 void trouble_judge(struct chain *c);
 
 // watch.c

@@ -49,12 +49,21 @@ static int count(peers set) {
   return __builtin_popcount(set);
 }
 
-// Do those who were asked about the next block differ, and nobody else is left to ask?
-static bool disagree(struct chain *c) {
-  int64_t number = first_undecided(c, &c->line);
-  const struct place *p = stretch_place(&c->line, number);
+// Those who were asked about the next block where they were not enough; otherwise none.
+static peers asked_in_vain(struct chain *c) {
+  const struct place *p = c->has_cursor ? stretch_place(&c->line, first_undecided(c, &c->line)) : NULL;
   peers done = p ? p->testified | p->refused : 0;
-  return p && count(done) >= c->o.k && !(peers_usable(c) & ~done);
+  return count(done) >= c->o.k ? done : 0;
+}
+
+bool is_disputed(struct chain *c) {
+  return asked_in_vain(c) != 0;
+}
+
+// And nobody else is left to ask.
+static bool disagree(struct chain *c) {
+  peers done = asked_in_vain(c);
+  return done && !(peers_usable(c) & ~done);
 }
 
 static void since(int64_t *at_us, bool holds, int64_t now_us) {
@@ -88,7 +97,7 @@ static struct str trouble_of(const struct chain *c, int64_t now_us) {
 
 void trouble_judge(struct chain *c) {
   int64_t now_us = world_now(c->world);
-  since(&c->stuck_us, c->has_cursor && disagree(c), now_us);
+  since(&c->stuck_us, disagree(c), now_us);
   since(&c->short_us, count(peers_usable(c)) < c->o.k, now_us);
   if (c->stuck_us && now_us - c->stuck_us > STUCK_US) {
     stretch_forget(&c->line, first_undecided(c, &c->line)); // they may have mended themselves

@@ -73,7 +73,7 @@ int64_t peer_interval_us(struct chain *c, int who) {
   struct node_state s;
   bool active = peers_active(c) >> who & 1 || !c->peers[who].known;
   if (c->behind || !active)
-    return c->stuck_us || c->short_us ? BLOCK_US : 10 * (int64_t)BLOCK_US;
+    return c->stuck_us || c->short_us || is_disputed(c) ? BLOCK_US : 10 * (int64_t)BLOCK_US;
   node_state_get(c->peers[who].node, &s);
   if (s.per_day == 0)
     return 1000000;

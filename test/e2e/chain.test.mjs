@@ -136,6 +136,47 @@ describe('a week away', () => {
   });
 });
 
+describe('three nodes, two of which must agree', () => {
+  let chain, server, receiver, project;
+  before(async () => {
+    chain = await SimChain.start({ nodes: 3 });
+    receiver = await Receiver.start();
+    server = await Server.start({ args: chain.args(['--trust', 'quorum:2']) });
+    project = await liveProject(server, receiver);
+    await isLevel(server);
+  });
+  after(async () => {
+    await server?.close();
+    await receiver?.close();
+    await chain?.stop();
+  });
+
+  async function pays(amount) {
+    const payment = await server.createOk(project.live, { amount });
+    await chain.transfer(payment.address, payment.pay_amount);
+    await paid(server, payment, project.live);
+    const rows = await server.cliLines(['reconcile']);
+    assert.equal(rows.find((row) => row.address === payment.address).book, `${amount}0000`);
+  }
+
+  test('one of them lies: the others are believed, and it is said', async () => {
+    await chain.do('lie', { choice: 'value' }, 1);
+    await pays('12.00');
+    await chain.do('heal', {}, 1);
+    const { status, json } = await health(server);
+    assert.equal(status, 503);
+    assert.equal(json.chain.status, 'nodes have disagreed');
+    assert.equal((await request(`${server.ops}/readyz`)).status, 200);
+    assert.match((await request(`${server.ops}/metrics`)).text, /^node_disagreements_total [1-9]/m);
+  });
+
+  test('one of them fails', async () => {
+    await chain.do('say', { status: 503, times: 1000000 }, 0);
+    await pays('11.00');
+    assert.equal((await chainStatus(server)).trouble, null);
+  });
+});
+
 if (POSTGRES)
   describe('two gateways on one database', () => {
     let chain, a, b, receiver, project;

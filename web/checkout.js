@@ -105,14 +105,15 @@
     leave();
   }
 
-  // Puts the new state in the old one's place; what is open stays open, and the focus where it was.
+  // Puts the new state in the old one's place; what is open stays open, what is typed stays, and the focus where it was.
   function replace(html) {
     const old = live(), fresh = document.createElement('template');
     const focus = document.activeElement?.id, open = [...old.querySelectorAll('details[open]')].map((d) => d.id);
-    const changed = old.dataset.state;
+    const changed = old.dataset.state, typed = document.getElementById('txid')?.value;
     fresh.innerHTML = html;
     old.replaceWith(fresh.content.firstElementChild);
     for (const id of open) document.getElementById(id)?.setAttribute('open', '');
+    if (typed && document.getElementById('txid')) document.getElementById('txid').value = typed;
     if (focus) document.getElementById(focus)?.focus();
     start();
     if (live().dataset.state === changed) return;
@@ -171,8 +172,12 @@
     if (button.id === 'print' || button.id === 'stay') remain();
   });
   addEventListener('beforeprint', remain);
+  document.addEventListener('toggle', (event) => event.target.open && remain(), true); // there is something to read or to fill in
   const answer = document.getElementById('answer'); // of a form: loading it again must not send that again
-  if (answer) history.replaceState(null, '', answer.dataset.home);
+  if (answer) {
+    history.replaceState(null, '', answer.dataset.home);
+    stay = true;
+  }
   setInterval(tick, 1000);
   start();
   follow();

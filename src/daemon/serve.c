@@ -18,6 +18,7 @@
 #include "http/limits.h"
 #include "http/page.h"
 #include "http/page_checkout.h"
+#include "http/page_claim.h"
 #include "http/page_proof.h"
 #include "store/database_url.h"
 
@@ -52,6 +53,7 @@ static const struct route routes[] = {
     {"POST", "/pay/cancel", ACCESS_PUBLIC, "application/x-www-form-urlencoded", page_checkout_cancel,
      "checkout_cancel"},
     {"GET", "/pay/proof", ACCESS_PUBLIC, NULL, page_proof, "checkout_proof"},
+    {"POST", "/pay/claim", ACCESS_PUBLIC, "application/x-www-form-urlencoded", page_claim, "checkout_claim"},
     {"POST", "/pay/test", ACCESS_PUBLIC, "application/x-www-form-urlencoded", page_checkout_test,
      "checkout_test"},
     {0},

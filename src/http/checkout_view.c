@@ -279,6 +279,8 @@ void checkout_view_make(struct checkout_view *v, struct arena *a, const struct p
   v->test_buttons = p->is_test && !project->live && (v->pays || v->state == CHECKOUT_EXPIRED);
   bool open = v->status == PAY_PENDING && v->pays;
   v->can_extend = open && !(p->extended & EXT_PAYER) && p->expires_us < p->first_expires_us + DAY_US;
+  v->can_claim = !p->is_test && (v->pays || v->state == CHECKOUT_CHECKING || v->state == CHECKOUT_EXPIRED ||
+                                 v->state == CHECKOUT_CANCELLED);
   v->can_cancel = v->state == CHECKOUT_WAITING && p->received.micro == 0;
   fill_shop(v, a, project);
   fill_sums(v, a, p);
@@ -292,5 +294,6 @@ void checkout_view_make(struct checkout_view *v, struct arena *a, const struct p
 void checkout_view_claimed(struct checkout_view *v, enum checkout_claim claim, struct str entered) {
   v->claimed = true;
   v->claim = claim;
-  v->claim_text = claim == CLAIMED_WRONG ? entered : STR_NONE;
+  v->claiming = v->can_claim && claim == CLAIMED_WRONG;
+  v->claim_text = v->claiming ? entered : STR_NONE;
 }

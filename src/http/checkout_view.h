@@ -85,6 +85,7 @@ struct checkout_view {
   int blocks_done, blocks_needed, seconds_left; // confirming; blocks_needed 0: not known
 
   bool can_claim; // a form for a transaction's number
+  bool claiming;  // it is open, and the page stays as it is while it is filled in
   bool claimed;   // it was sent:
   enum checkout_claim claim;
   struct str claim_text; // as entered, where it is to be mended

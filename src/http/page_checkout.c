@@ -26,6 +26,7 @@ static void show(struct request *r) {
   struct str chosen = request_query(r, "lang");
   struct checkout_view v;
   enum err e = visit_view(r, chosen, &v);
+  v.claiming = e == ERR_NONE && v.can_claim && request_query(r, "claim").n;
   if (e == ERR_NONE)
     page_show(r, 200, &v);
   else

@@ -3,7 +3,7 @@
 #pragma once
 #include "http/server.h"
 
-request_fn page_checkout;      // GET  /pay/?id=N[&lang=xx]
+request_fn page_checkout;      // GET  /pay/?id=N[&lang=xx][&claim=1]: with the form of POST /pay/claim open
 request_fn page_checkout_bare; // GET  /pay?…: to /pay/?…
 request_fn
     page_checkout_extend; // POST /pay/extend  id [lang]: 303 to the checkout once the change is committed

@@ -1,4 +1,5 @@
-// The checkout of a live payment over HTTP on a real database: what the chain changes while the page waits.
+// The checkout of a live payment over HTTP on a real database: what the chain changes while the page waits,
+// and the transaction that a payer names.
 #include "../support/gateway.h"
 #include "raw_http.h"
 
@@ -9,12 +10,15 @@
 #include "http/limits.h"
 #include "http/page.h"
 #include "http/page_checkout.h"
+#include "http/page_claim.h"
 
+#define FORM    "application/x-www-form-urlencoded"
 #define ADDRESS "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH"
-
+#define TXID    "8d1c2f5e7ab0934c61fe2d88a7b5c3901e4f6a2db97c05e83f1a64bd20c7e915"
 static const struct route routes[] = {
     {"GET", "/pay/", ACCESS_PUBLIC, NULL, page_checkout, "checkout"},
     {"GET", "/pay/status", ACCESS_PUBLIC, NULL, page_checkout_status, "status"},
+    {"POST", "/pay/claim", ACCESS_PUBLIC, FORM, page_claim, "claim"},
     {0}};
 
 static struct app app;
@@ -40,6 +44,8 @@ static void chain_is(struct gateway *g, int64_t head, int64_t head_age_us) {
 static int start(void **state) {
   set_up(state);
   struct gateway *g = *state;
+  static const struct rate_limit limits[RATE_KINDS] = {
+      [RATE_CLAIM] = {.every_s = CLAIM_EVERY_S, .burst = CLAIM_BURST}};
   char error[200];
   log_set_level(LOG_ERROR);
   g->env.chain = chain_view_new();
@@ -48,7 +54,7 @@ static int start(void **state) {
   assert_int_equal(admin_address_add(&g->env, &g->arena, g->project.id, STR(ADDRESS)), ERR_NONE);
   live_id = create(g, false, "L", 50000000)->payment.id;
   test_id = create(g, true, "T", 50000000)->payment.id;
-  app = (struct app){.env = &g->env, .live = live_start(&waits, 0)};
+  app = (struct app){.env = &g->env, .live = live_start(&waits, 0), .rate = rate_new(&g->world, limits)};
   bell_listen(&g->bell, live_ring, app.live);
   server = server_start(&(struct server_options){.listen = "127.0.0.1:0",
                                                  .routes = routes,
@@ -65,6 +71,7 @@ static int stop(void **state) {
   live_quiet(app.live);
   server_stop(server, 1000);
   live_free(app.live);
+  rate_free(app.rate);
   chain_view_free(g->env.chain);
   return tear_down(state);
 }
@@ -152,10 +159,64 @@ static void a_waiting_page_waits_on(void **state) {
   close(fd);
 }
 
+static int name(const char *headers, int64_t id, const char *txid) {
+  char text[900], body[600];
+  int fd = raw_dial(server);
+  int n = snprintf(body, sizeof body, "id=%lld&lang=en&txid=%s", (long long)id, txid);
+  n = snprintf(text, sizeof text,
+               "POST /pay/claim HTTP/1.1\r\nHost: x\r\nContent-Type: " FORM
+               "\r\n%sContent-Length: %d\r\n\r\n%s",
+               headers, n, body);
+  raw_send(fd, text, (size_t)n);
+  return fd;
+}
+
+static void named(struct gateway *g, int64_t id, const char *txid, int status, const char *text) {
+  int fd = name("Sec-Fetch-Site: same-origin\r\n", id, txid);
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  for (int i = 0; i < 5000 && poll(&p, 1, 1) == 0; i++) // the writer has no thread here
+    store_run_queued(g->env.store, 100);
+  gives(fd, status, text);
+}
+
+static void what_is_no_hash_is_said_and_given_back(void **state) {
+  struct gateway *g = *state;
+  named(g, live_id, "%3Cb%3Epaid", 422, "That is no transaction number");
+  assert_non_null(strstr(answer, "value=\"&lt;b&gt;paid\""));
+  named(g, live_id, "", 422, "That is no transaction number");
+  named(g, live_id + 1, "paid", 404, "This link leads to no payment");
+}
+
+static void from_our_pages_only(void **state) {
+  (void)state;
+  gives(name("Sec-Fetch-Site: cross-site\r\n", live_id, TXID), 403, "That did not work");
+  gives(name("Origin: https://evil.example\r\n", live_id, TXID), 403, "That did not work");
+}
+
+static void a_named_transaction_is_noted(void **state) {
+  struct gateway *g = *state;
+  named(g, live_id, "https://tronscan.org/%23/transaction/0x" TXID, 200, "Noted: the shop sees it");
+  assert_non_null(strstr(answer, "id=\"live\""));
+  named(g, live_id, TXID, 200, "Noted: the shop sees it");
+  named(g, test_id, TXID, 303, "/pay/?id=");
+  named(g, live_id + 1, TXID, 404, "This link leads to no payment");
+}
+
+static void asking_often_is_refused(void **state) {
+  struct gateway *g = *state;
+  for (int i = 0; i < CLAIM_BURST; i++)
+    named(g, live_id, TXID, 200, "Noted");
+  named(g, live_id, TXID, 429, "asked several times");
+  assert_non_null(strstr(answer, "Retry-After: 10\r\n"));
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void) {
-  const struct CMUnitTest tests[] = {WITH(delay_is_news), WITH(seen_confirming_paid_by_itself),
-                                     WITH(a_waiting_page_waits_on)};
+  const struct CMUnitTest tests[] = {
+      WITH(delay_is_news),           WITH(seen_confirming_paid_by_itself),
+      WITH(a_waiting_page_waits_on), WITH(what_is_no_hash_is_said_and_given_back),
+      WITH(from_our_pages_only),     WITH(a_named_transaction_is_noted),
+      WITH(asking_often_is_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

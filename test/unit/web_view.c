@@ -239,6 +239,23 @@ static void test_once_seen_nothing_is_cancelled(void **state) {
   }
 }
 
+static void test_claims(void **state) {
+  (void)state;
+  assert_non_null(strstr(page(), "action=\"claim\""));
+  checkout_view_claimed(&view, CLAIMED_WRONG, STR("\"><b>"));
+  struct buf o;
+  buf_init(&o, &arena, 1 << 20);
+  html_checkout(&o, &view);
+  const char *html = str_c(&arena, buf_view(&o));
+  assert_non_null(strstr(html, "value=\"&#34;&gt;&lt;b&gt;\""));
+  assert_non_null(strstr(html, "That is no transaction number"));
+  payment.sub = SUB_SEEN;
+  assert_null(strstr(page(), "action=\"claim\""));
+  payment.sub = SUB_WAITING;
+  payment.is_test = true;
+  assert_null(strstr(page(), "action=\"claim\""));
+}
+
 static void test_test_payment_ends_by_the_clock(void **state) {
   (void)state;
   payment.is_test = true;
@@ -346,6 +363,7 @@ int main(void) {
       cmocka_unit_test_setup(test_transaction_and_its_explorer, fresh),
       cmocka_unit_test_setup(test_delayed_is_said, fresh),
       cmocka_unit_test_setup(test_once_seen_nothing_is_cancelled, fresh),
+      cmocka_unit_test_setup(test_claims, fresh),
       cmocka_unit_test_setup(test_test_payment_ends_by_the_clock, fresh),
       cmocka_unit_test_setup(test_no_wallet_is_sent_to_a_test_address, fresh),
       cmocka_unit_test_setup(test_page_escapes_and_keeps_secrets, fresh),

@@ -258,8 +258,7 @@ static void no_such(const struct sim_request *q, struct arena *a, struct sim_ans
 
 static void read_args(struct asked *x, const struct sim_request *q, const struct entry *e) {
   json_error_t wrong;
-  bool format =
-      !strstr("broadcasttransaction getnowblock listwitnesses", e->name); // who parse with JsonFormat
+  bool format = e->run != answer_broadcast && e->run != answer_broadcasthex; // parses with JsonFormat
   if (x->get) {
     x->args = of_query(x->a, q->query);
     x->visible = truth(json_object_get(x->args, "visible"));
@@ -268,13 +267,15 @@ static void read_args(struct asked *x, const struct sim_request *q, const struct
   json_t *query = of_query(x->a, q->query);
   bool query_visible = truth(json_object_get(query, "visible"));
   json_decref(query);
+  if (q->body.n > SIM_BODY_MAX && e->run != answer_broadcasthex)
+    x->error = "class java.lang.Exception : body size is too big, the limit is 4194304";
   x->args = json_loadb(q->body.p ? q->body.p : "", q->body.n, JSON_DECODE_ANY, &wrong);
   x->visible = e->run == answer_nowblock ? query_visible : truth(json_object_get(x->args, "visible"));
   if (json_is_object(x->args) || e->run == answer_nowblock || e->run == answer_witnesses)
     return;
-  if (q->body.n > SIM_BODY_MAX)
-    x->error = "class java.lang.Exception : body size is too big, the limit is 4194304";
-  else if (q->body.n == 0 && format && e->run != answer_broadcasthex)
+  if (x->error)
+    return;
+  if (q->body.n == 0 && format)
     x->error = "class org.tron.core.services.http.JsonFormat$ParseException : 1:1: Expected \"{\".";
   else if (q->body.n == 0)
     x->error = "class java.lang.NullPointerException : null";

@@ -383,8 +383,7 @@ static void begin(struct sim_chain *c) {
                       next = sim_slot_number(OF_CHAIN_NEXT_MAINTENANCE);
   sim_state_base(c->state, (struct sim_slot){SLOT_TOKEN, &supply, NULL}, RICH * 1000000);
   int64_t every = c->options.maintenance_ms;
-  sim_state_base(c->state, (struct sim_slot){SLOT_CHAIN, &next, NULL},
-                 (c->options.genesis_ms / every + 1) * every);
+  sim_state_base(c->state, (struct sim_slot){SLOT_CHAIN, &next, NULL}, c->options.genesis_ms + every);
   elect(c);
 }
 

@@ -1,5 +1,6 @@
 // The simulated chain is a chain: headers that hash to their ids, parents, signatures of those who are named,
 // roots, the solid rule, forks; and what its node says of it has the shapes that java-tron's has.
+#include "core/witnesses.h"
 #include "simnode/answers.h"
 #include "wire/block_json.h"
 
@@ -139,6 +140,133 @@ static void solid_is_a_rule_of_the_witnesses(void **state) {
   }
 }
 
+static void header_as_gateway(struct fixture *f, int64_t number, struct signed_header *out) {
+  struct block b;
+  block_as_gateway(f, number, &b);
+  assert_true(signed_header_of(&b.header, out));
+  arena_reset(&f->arena);
+}
+
+static void set_as_told(struct fixture *f, struct witness_list *set) {
+  assert_true(witness_list_of_answer(ask(f, "/wallet/listwitnesses", "{}"), set));
+  for (int i = 0; i < set->n; i++)
+    for (int k = 0; k < f->chain->n_witnesses; k++)
+      if (memcmp(&f->chain->witnesses[k].key.address, &set->who[i], ADDRESS_N) == 0 &&
+          f->chain->witnesses[k].rotated)
+        set->key[i] = f->chain->witnesses[k].permission.address;
+}
+
+// A witness whose key is not known signs for nobody until somebody is asked for it.
+static void take(struct fixture *f, struct witnesses *w, const struct signed_header *h) {
+  struct witnesses before = *w;
+  struct witnesses_question q;
+  enum header_verdict v = witnesses_take(w, h);
+  if (v == HEADER_NOT_COUNTED) {
+    witnesses_ask(w, &q);
+    *w = before;
+    for (int i = 0; i < q.n_keys; i++)
+      for (int k = 0; k < f->chain->n_witnesses; k++)
+        if (memcmp(&f->chain->witnesses[k].key.address, &q.keys[i], ADDRESS_N) == 0)
+          witnesses_key(w, &q.keys[i], &f->chain->witnesses[k].permission.address);
+    v = witnesses_take(w, h);
+  }
+  assert_int_equal(v, HEADER_TAKEN);
+}
+
+// The gateway's own rules, made from recordings, say of each block what our chain says: whose turn it is,
+// what is final; over maintenances at which none, three and four of the 27 are replaced, with slots that are
+// missed.
+static void the_gateways_rules_follow_it_over_maintenances(void **state) {
+  struct fixture *f = *state;
+  struct witnesses w;
+  struct signed_header h;
+  struct witness_list set;
+  struct witnesses_question q;
+  int maintained = 0;
+  f->chain->witnesses[29].rotated = true;
+  sim_mine(f->chain, 1);
+  header_as_gateway(f, 1, &h);
+  struct witnesses_start start = {f->chain->options.genesis_ms, 120000, 1, h.header.time_ms, {0}};
+  memcpy(start.id, h.id, sizeof start.id);
+  set_as_told(f, &set);
+  witnesses_begin(&w, &start, &set);
+  for (int64_t n = 2, next = 0; n <= 240; n++) {
+    struct tron_address which = sim_slot_number(OF_CHAIN_NEXT_MAINTENANCE);
+    if (n == 60 || n == 110) // from the next maintenance on
+      for (int i = 0; i < 3 + n / 110; i++)
+        sim_vote(f->chain, 28 + i + (int)n / 110 * 4, 200000000 + i);
+    if (n % 37 == 0)
+      sim_skip(f->chain, 2);
+    sim_mine(f->chain, 1);
+    header_as_gateway(f, n, &h);
+    take(f, &w, &h);
+    int64_t due = sim_value(f->chain, (struct sim_slot){SLOT_CHAIN, &which, NULL}, false);
+    if (next && due != next) {
+      set_as_told(f, &set);
+      witnesses_tell(&w, &set);
+      witnesses_ask(&w, &q);
+      assert_false(q.set);
+      maintained++;
+    }
+    next = due;
+    assert_int_equal(w.derived, sim_solid(f->chain) > 1 ? sim_solid(f->chain) : 1); // where it began is final
+    assert_true(w.final <= w.derived);
+  }
+  assert_true(maintained >= 5);
+}
+
+static void a_node_behind_or_lying_says_so(void **state) {
+  struct fixture *f = *state;
+  struct block b;
+  struct sim_node *n = &f->node;
+  sim_mine(f->chain, 40);
+  n->lag = 5;
+  n->solid_lag = 2;
+  assert_int_equal(sim_node_head(n), 35);
+  assert_int_equal(sim_node_solid(n), sim_solid(f->chain) - 2);
+  assert_true(str_eqc(ask(f, "/wallet/getblockbynum", "{\"num\":36}"), "{}\n"));
+  assert_true(str_eqc(ask(f, "/walletsolidity/getblockbynum", "{\"num\":30}"), "{}\n"));
+  n->lag = 0;
+  n->stands = 38;
+  assert_int_equal(sim_node_head(n), 38);
+  n->stands = n->solid_lag = 0;
+  n->lie = LIE_SOLID;
+  assert_int_equal(sim_node_solid(n), 40);
+  n->lie = LIE_NONE;
+  block_as_gateway(f, 40, &b);
+}
+
+// Each lie is one: the gateway's reader refuses it, or reads something else.
+static void each_lie_is_noticed_by_who_knows_the_truth(void **state) {
+  struct fixture *f = *state;
+  struct block_json j = {&f->chain->contracts.token, &f->arena, STR_NONE};
+  struct sim_payment p = {.to = f->chain->owner.address, .amount = 7000000};
+  struct sim_payment failed = {.to = f->chain->owner.address, .amount = 8000000, .kind = SIM_REVERT};
+  sim_pay(f->chain, &failed, NULL);
+  sim_pay(f->chain, &p, NULL);
+  sim_mine(f->chain, 1);
+  f->node.lie_to = f->chain->bank.address;
+  f->node.lie_amount = 9000000;
+  struct str block = ask(f, "/wallet/getblockbynum", "{\"num\":1}");
+  struct str infos = ask(f, "/wallet/gettransactioninfobyblocknum", "{\"num\":1}");
+  struct block b;
+  assert_int_equal(block_read(&j, block, &b), SAID_THIS);
+  for (int lie = LIE_NONE + 1; lie < LIES; lie++) {
+    struct receipts r = {.n = -1};
+    f->node.lie = (enum sim_lie)lie;
+    struct str said = ask(f, "/wallet/getblockbynum", "{\"num\":1}");
+    struct str told = ask(f, "/wallet/gettransactioninfobyblocknum", "{\"num\":1}");
+    bool about_block = lie == LIE_ID || lie == LIE_TX, about_solid = lie == LIE_SOLID;
+    assert_int_equal(str_eq(said, block), !about_block);
+    assert_int_equal(str_eq(told, infos), about_block || about_solid);
+    if (about_block || about_solid)
+      continue;
+    enum said how = receipts_read(&j, told, &b, &r);
+    bool same = how == SAID_THIS && r.n == 1 && r.transfers[0].value == 7000000;
+    assert_int_equal(same, lie == LIE_OUTCOME); // the block itself says that it failed
+  }
+}
+
 static void a_fork_takes_back_what_is_not_solid(void **state) {
   struct fixture *f = *state;
   struct sim_key shop;
@@ -171,6 +299,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(every_block_can_be_verified, setup, teardown),
       cmocka_unit_test_setup_teardown(each_kind_of_transfer_counts_as_it_should, setup, teardown),
+      cmocka_unit_test_setup_teardown(the_gateways_rules_follow_it_over_maintenances, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_node_behind_or_lying_says_so, setup, teardown),
+      cmocka_unit_test_setup_teardown(each_lie_is_noticed_by_who_knows_the_truth, setup, teardown),
       cmocka_unit_test_setup_teardown(a_fork_takes_back_what_is_not_solid, setup, teardown),
       cmocka_unit_test(solid_is_a_rule_of_the_witnesses),
   };

@@ -274,6 +274,19 @@ static void a_claim_credits_where_nobody_else_can_be_meant(void **state) {
   assert_int_equal(claim(g, &p, txid)->job.result, ERR_MOVE);
 }
 
+static void a_claim_credits_nothing_on_a_shared_address(void **state) {
+  struct gateway *g = *state;
+  struct chain c;
+  add(g, A);
+  chain_start(g, &c);
+  struct payment p = order(g, "O1", 50000000);
+  order(g, "O2", 60000000);
+  struct str txid = txid_of(g, send(&c, A, 50000000));
+  confirm(g, &c, p.quarantine_us); // too late, as above
+  assert_int_equal(claim(g, &p, txid)->answer, CLAIM_NOTED);
+  assert_int_equal(find(g, p.id).received.micro, 0);
+}
+
 static void a_claim_pays_nothing_that_the_merchant_decides(void **state) {
   struct gateway *g = *state;
   struct chain c;
@@ -317,6 +330,7 @@ int main(void) {
       TEST(a_cancelled_payment_is_suggested_for_its_money),
       TEST(a_claim_is_a_suggestion),
       TEST(a_claim_credits_where_nobody_else_can_be_meant),
+      TEST(a_claim_credits_nothing_on_a_shared_address),
       TEST(a_claim_pays_nothing_that_the_merchant_decides),
       TEST(claims_are_few_and_well_formed),
   };

@@ -172,7 +172,7 @@
     if (button.id === 'print' || button.id === 'stay') remain();
   });
   addEventListener('beforeprint', remain);
-  document.addEventListener('toggle', (event) => event.target.open && remain(), true); // there is something to read or to fill in
+  document.addEventListener('toggle', (event) => event.target.id === 'claim' && event.target.open && remain(), true); // there is something to fill in
   const answer = document.getElementById('answer'); // of a form: loading it again must not send that again
   if (answer) {
     history.replaceState(null, '', answer.dataset.home);

@@ -12,6 +12,7 @@ const ABI = [
   { name: 'decimals', type: 'function', stateMutability: 'view', inputs: [], outputs: [{ name: '', type: 'uint8' }] },
   { name: 'symbol', type: 'function', stateMutability: 'view', inputs: [], outputs: [{ name: '', type: 'string' }] },
 ];
+const XPUB = 'xpub6D1AabNHCupeiLM65ZR9UStMhJ1vCpyV4XbZdyhMZBiJXALQtmn9p42VTQckoHVn8WNqS7dqnJokZHAHcHGoaQgmv8D45oNUKx6DZMNZBCd';
 const TRANSFER = 'ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
 
 let chain, wallet, me;
@@ -92,7 +93,6 @@ test('TRX moves, bytes are broadcast as hex, and another signature is refused', 
 });
 
 describe('a live checkout', () => {
-  const XPUB = 'xpub6D1AabNHCupeiLM65ZR9UStMhJ1vCpyV4XbZdyhMZBiJXALQtmn9p42VTQckoHVn8WNqS7dqnJokZHAHcHGoaQgmv8D45oNUKx6DZMNZBCd';
   let server, receiver, shop;
   const millionths = (amount) => Math.round(Number(amount) * 1e6);
   const of = async (payment) => (await server.status(payment.payment_id, shop.live)).json.payment;
@@ -176,5 +176,42 @@ describe('a live checkout', () => {
     await becomes(payment, 'expired');
     await chain.transfer(payment.address, payment.pay_amount);
     assert.equal((await becomes(payment, 'paid')).substatus, 'late');
+  });
+});
+
+describe('verified, while witnesses change and a node lies', () => {
+  let signed, server, shop;
+  const of = async (payment) => (await server.status(payment.payment_id, shop.live)).json.payment;
+  const paid = (payment) =>
+    until(async () => (await of(payment)).status === 'paid', `payment ${payment.payment_id} is paid`, 30000, 100).catch((error) => {
+      throw new Error(`${error.message}\n${server.log.slice(-2000)}`);
+    });
+
+  before(async () => {
+    // An election each 50 blocks, which come faster than their times say: signatures are judged by slots of three seconds.
+    signed = await SimChain.start({ nodes: 2, args: ['--candidates', '41', '--pace', '50', '--slot', '3000', '--maintenance', '150000'] });
+    server = await Server.start({ args: signed.args(['--rate-limit', 'no', '--trust', 'verified:1']) });
+    shop = await server.addProject();
+    await server.cliJson(['address', 'set-xpub', String(shop.app_id), XPUB]);
+    assert.equal((await server.setProject(shop.app_id, { mode: 'live' })).code, 0);
+  });
+  after(async () => {
+    await server?.close();
+    await signed?.stop();
+  });
+
+  test('direct transfers are paid whatever the first node says of them, and a failed one is not', async () => {
+    const start = (await signed.status()).head;
+    const failed = await server.createOk(shop.live, { amount: '20.00' });
+    for (const [i, lie] of ['hide', 'value', 'tx'].entries()) {
+      await signed.do('lie', { choice: lie });
+      for (let k = 0; k < 3; k++) await signed.do('vote', { witness: 28 + 2 * i + k, votes: 200_000_000 + i });
+      const payment = await server.createOk(shop.live, { amount: '10.00' });
+      await signed.transfer(failed.address, failed.pay_amount, { kind: 'revert' });
+      await signed.transfer(payment.address, payment.pay_amount);
+      await paid(payment);
+    }
+    assert.equal((await of(failed)).status, 'pending');
+    assert.ok((await signed.status()).head - start > 52, 'at least one election');
   });
 });

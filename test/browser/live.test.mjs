@@ -1,6 +1,7 @@
 // Live payments in a real browser, on a simulated chain: waiting → seen → confirming → paid by itself, delayed confirmations,
 // and the transaction that a payer names. Blocks are made on command.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Receiver, Server, until } from '../e2e/harness.mjs';
 import { SimChain } from '../e2e/simnode.mjs';
@@ -129,6 +130,11 @@ test('waiting, seen, confirming, paid: by itself, and without JavaScript by refr
   assert.match(await page.locator('.receipt').textContent(), new RegExp(txid));
   const [webhook] = await receiver.wait(payment.payment_id);
   assert.equal(JSON.parse(webhook.body).txid, txid);
+  const proof = page.getByRole('link', { name: 'Download the proof of payment' });
+  await proof.waitFor();
+  const [download] = await Promise.all([page.waitForEvent('download'), proof.click()]);
+  assert.equal(download.suggestedFilename(), `payment-${payment.payment_id}-proof.json`);
+  assert.match(readFileSync(await download.path(), 'utf8'), new RegExp(txid));
   await plain.page.reload();
   await heading(plain.page, 'Paid. Thank you!').waitFor();
   await Promise.all([close(), plain.close()]);

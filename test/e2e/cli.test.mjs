@@ -123,7 +123,8 @@ describe('usage', () => {
     const commands = ['serve', 'merchant add', 'backup', 'restore', 'doctor', 'version'];
     for (const verb of ['add', 'list', 'show', 'set', 'rotate-keys']) commands.push(`project ${verb}`);
     for (const verb of ['add', 'list', 'remove', 'release', 'set-xpub']) commands.push(`address ${verb}`);
-    for (const verb of ['list', 'show']) commands.push(`payment ${verb}`);
+    for (const verb of ['list', 'show', 'accept']) commands.push(`payment ${verb}`);
+    for (const verb of ['list', 'attach']) commands.push(`transfer ${verb}`);
     for (const verb of ['list', 'show', 'replay']) commands.push(`webhook ${verb}`);
     for (const command of commands) {
       assert.match(stdout, new RegExp(`^  ${command}( |$)`, 'm'));
@@ -228,6 +229,10 @@ describe('refusals', () => {
     [['payment', 'show', '5'], 'payment_not_found', null],
     [['payment', 'list', '--status', 'lost'], 'invalid_setting', 'status'],
     [['payment', 'list', '--limit', '0'], 'invalid_setting', 'limit'],
+    [['payment', 'accept', '5'], 'payment_not_found', null],
+    [['transfer', 'list', '--unmatched', '--before', `${'a'.repeat(64)}:0`], 'transfer_not_found', null],
+    [['transfer', 'attach', 'abc:0', '5'], 'invalid_setting', 'txid:index'],
+    [['transfer', 'attach', `${'a'.repeat(64)}:0`, '5'], 'payment_not_found', null],
     [['webhook', 'show', '5'], 'webhook_not_found', null],
     [['webhook', 'replay'], 'invalid_setting', null],
     [['webhook', 'replay', '--project', '1', '--from', 'monday'], 'invalid_setting', 'from'],

@@ -160,6 +160,18 @@ async function fullGateway(receiver) {
   return { server, shop, ids, again };
 }
 
+// What only a chain fills.
+const CHAIN_ROWS = `
+  INSERT INTO chain VALUES (1, 'main', '00', 'TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t', 1001, x'00ff', 5, '{"n":27}', 1020, 6, 1001, 7, 0, 0, NULL, 0, 0);
+  INSERT INTO transfers (txid, log_index, is_test, value, block_us, block_number, address_id, project_id, from_address, reason) VALUES ('ab', 3, 0, 7000000, 5, 1001, 1, 2, 'TAbQ5zax2ZLpPPNwzXPkCH3CDexaj3ns9t', 1);
+  INSERT INTO handed_over VALUES ('TAbQ5zax2ZLpPPNwzXPkCH3CDexaj3ns9t', 5);
+  INSERT INTO claims (payment_id, txid, at_us) VALUES (1, 'ab', 5);
+  INSERT INTO accounts (project_id, kind, balance) VALUES (2, 2, 7000000), (2, 3, -7000000);
+  INSERT INTO journals (kind, transfer_id, at_us) SELECT 2, MAX(id), 5 FROM transfers;
+  INSERT INTO entries VALUES (1, 1, 7000000), (1, 2, -7000000);
+  INSERT INTO proofs SELECT MAX(id), x'01fe' FROM transfers;
+  INSERT INTO headers VALUES (1001, x'0a', x'0b')`;
+
 const statusesOf = (server, ids) => Promise.all(ids.map(async ([id, keys]) => (await server.status(id, keys)).json.payment));
 
 async function refusesToStart(dir, url, why) {
@@ -254,6 +266,7 @@ test('a gateway goes on where it was: numbers, answers, webhooks', async () => {
   await old.stop();
   const waiting = lite(dir, 'UPDATE deliveries SET next_us = 1 WHERE status = 0; SELECT COUNT(*) FROM deliveries WHERE status = 0');
   assert.ok(Number(waiting[0]) > 0, 'webhooks wait');
+  lite(dir, CHAIN_ROWS);
   const files = filesOf(dir);
   const told = await move(dir, url, { args: ['--progress'], env: { CRYPTOPAY_DATABASE: url } }); // as set for afterwards
   assert.equal(told.code, 0, told.stderr);

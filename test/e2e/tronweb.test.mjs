@@ -1,6 +1,9 @@
 // A wallet that we did not write, tronweb, on the simulated chain: what it builds, signs and broadcasts is taken, mined and
 // shown as on a real one. Then it pays a checkout, and transfers of other kinds end as the rules of matching say.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TronWeb, utils } from 'tronweb';
 import { Receiver, Server, hmacHex, standardSignatureOk, until } from './harness.mjs';
@@ -90,6 +93,31 @@ test('TRX moves, bytes are broadcast as hex, and another signature is refused', 
   assert.equal(sent.code, 'SUCCESS', JSON.stringify(sent));
   await receipt(signed.txID);
   assert.equal(await wallet.trx.getUnconfirmedBalance(to), 3_000_000);
+});
+
+test('a chain that is kept goes on where it was', async () => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'cryptopay-simnode-'));
+  const args = ['--witnesses', '5', '--pace', '100', '--data', path.join(dir, 'chain')];
+  const to = somebody().address.base58;
+  const ids = async (one, n) => (await new TronWeb({ fullHost: one.nodes[0] }).trx.getBlockRange(0, n)).map((block) => block.blockID);
+  try {
+    const first = await SimChain.start({ args });
+    await first.transfer(to, '7');
+    await first.do('faucet', { to, trx: '3', usdt: '1.5' });
+    await until(async () => (await first.status({ address: to })).balance === 8_500_000, 'it is mined');
+    await first.do('fork', { depth: 1 });
+    await first.do('pace', { ms: 0 });
+    const { head } = await first.status();
+    const before = await ids(first, head);
+    await first.stop();
+    const second = await SimChain.start({ args });
+    assert.deepEqual(await ids(second, head), before);
+    assert.equal((await second.status({ address: to })).balance, 8_500_000);
+    await until(async () => (await second.status()).head > head, 'it goes on');
+    await second.stop();
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
 });
 
 describe('a live checkout', () => {

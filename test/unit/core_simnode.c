@@ -128,6 +128,73 @@ static void each_kind_of_transfer_counts_as_it_should(void **state) {
   }
 }
 
+// The newest block's receipts, as the gateway reads them.
+static void newest(struct fixture *f, struct receipts *r) {
+  struct block_json j = {&f->chain->contracts.token, &f->arena, STR_NONE};
+  struct block b;
+  char body[64];
+  sim_mine(f->chain, 1);
+  block_as_gateway(f, sim_head(f->chain)->number, &b);
+  snprintf(body, sizeof body, "{\"num\":%lld}", (long long)b.header.number);
+  assert_int_equal(receipts_read(&j, ask(f, "/wallet/gettransactioninfobyblocknum", body), &b, r), SAID_THIS);
+}
+
+static void the_owner_takes_fees_pauses_and_deprecates(void **state) {
+  struct fixture *f = *state;
+  struct receipts r;
+  struct sim_key shop;
+  sim_key_make("test", "shop", &shop);
+  struct sim_payment p = {.to = shop.address, .amount = 100000000};
+  sim_params(f->chain, 10, 5);
+  newest(f, &r);
+  assert_int_equal(r.token_events, TOKEN_PARAMS);
+  sim_pay(f->chain, &p, NULL);
+  newest(f, &r);
+  assert_int_equal(r.n, 2); // what arrives, then the fee
+  assert_int_equal(r.transfers[0].value, 99900000);
+  assert_memory_equal(&r.transfers[0].to, &shop.address, ADDRESS_N);
+  assert_int_equal(r.transfers[1].value, 100000);
+  assert_memory_equal(&r.transfers[1].to, &f->chain->owner.address, ADDRESS_N);
+  assert_int_equal(sim_balance(f->chain, &shop.address), 99900000);
+  sim_params(f->chain, 25, 5); // more than the contract allows
+  newest(f, &r);
+  assert_int_equal(r.token_events, 0);
+  sim_pause(f->chain, true);
+  newest(f, &r);
+  assert_int_equal(r.token_events, TOKEN_PAUSED);
+  sim_pay(f->chain, &p, NULL);
+  newest(f, &r);
+  assert_int_equal(r.n, 0);
+  sim_pause(f->chain, false);
+  newest(f, &r);
+  assert_int_equal(r.token_events, TOKEN_UNPAUSED);
+  sim_deprecate(f->chain);
+  newest(f, &r);
+  assert_int_equal(r.token_events, TOKEN_DEPRECATED);
+  sim_pay(f->chain, &p, NULL); // another contract has the log now
+  newest(f, &r);
+  assert_int_equal(r.n, 0);
+  assert_int_equal(sim_balance(f->chain, &shop.address), 2 * 99900000);
+}
+
+static void a_plain_token_knows_no_fee(void **state) {
+  (void)state;
+  struct sim_options o = {.witnesses = 1, .plain_token = true};
+  struct fixture f = {.chain = sim_new(&o)};
+  f.node.chain = f.chain;
+  arena_init(&f.arena, SIM_ANSWER_MAX);
+  struct sim_call call = {f.chain->owner.address, f.chain->contracts.token, STR("\x31\x3c\xe5\x67")};
+  struct sim_receipt r = {.outcome = OUTCOME_DEFAULT};
+  sim_constant(f.chain, &call, false, &r);
+  assert_int_equal(r.outcome, OUTCOME_SUCCESS); // decimals()
+  call.data = STR("\xdd\x64\x4f\x72");
+  sim_constant(f.chain, &call, false, &r);
+  assert_int_equal(r.outcome, OUTCOME_REVERT); // basisPointsRate()
+  sim_receipt_clear(&r);
+  sim_free(f.chain);
+  arena_free(&f.arena);
+}
+
 static void solid_is_a_rule_of_the_witnesses(void **state) {
   (void)state;
   static const int behind[][2] = {{1, 0}, {5, 3}, {27, 18}};
@@ -303,6 +370,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_node_behind_or_lying_says_so, setup, teardown),
       cmocka_unit_test_setup_teardown(each_lie_is_noticed_by_who_knows_the_truth, setup, teardown),
       cmocka_unit_test_setup_teardown(a_fork_takes_back_what_is_not_solid, setup, teardown),
+      cmocka_unit_test_setup_teardown(the_owner_takes_fees_pauses_and_deprecates, setup, teardown),
+      cmocka_unit_test(a_plain_token_knows_no_fee),
       cmocka_unit_test(solid_is_a_rule_of_the_witnesses),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

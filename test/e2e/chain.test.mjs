@@ -81,6 +81,17 @@ describe('one node, one gateway', () => {
     assert.ok(rows.some((row) => Number(row.chain) > 0));
   });
 
+  test('without a server the rescan is done by the command', async () => {
+    await server.stop();
+    const { code, stdout, stderr } = await server.cli(['rescan', '--from', '1', '--progress', '--json', ...chain.args()]);
+    assert.equal(code, 0, stderr);
+    assert.equal(JSON.parse(stdout).server, false);
+    const done = stderr.split('\n').find((line) => line.includes('"event":"rescan done"'));
+    assert.equal(JSON.parse(done).missing_transfers_found, 0);
+    assert.equal((await chainStatus(server)).rescanning, false);
+    await server.serve();
+  });
+
   test('another token or network is refused at the start', async () => {
     await server.stop();
     const args = server.args;

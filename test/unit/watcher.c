@@ -436,6 +436,34 @@ static void one_node_watches(void **state) {
   end(second, &other);
 }
 
+// With a thread: others look and ask while it works, and it ends at once.
+static void works_beside_others(void **state) {
+  struct gateway *g = *state;
+  struct env env = g->env; // a clock that moves
+  struct chain_status s = {0};
+  struct chain_node_status *list;
+  begin_at(1000);
+  env.world = &world_real;
+  assert_true(store_writer_start(env.store));
+  struct watcher *w = make(&env, 900);
+  assert_true(watcher_start(w));
+  int64_t until_us = world_mono(&world_real) + 10000000;
+  while (s.cursor.number < 1000 && world_mono(&world_real) < until_us) {
+    watcher_wake(w);
+    chain_view_get(env.chain, &g->arena, &s);
+    watcher_nodes(w, &g->arena, &list);
+    watcher_disagreed(w);
+    arena_reset(&g->arena);
+    sched_yield();
+  }
+  watcher_stop(w);
+  assert_int_equal(s.cursor.number, 1000);
+  assert_int_equal(book.credits, 101);
+  store_writer_stop(env.store);
+  watcher_free(w);
+  chain_view_free(env.chain);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {TEST(follows_in_order),
                                      TEST(what_is_not_stored_is_tried_again),
@@ -443,6 +471,7 @@ int main(void) {
                                      TEST(nobody_can_be_asked),
                                      TEST(a_rescan_goes_on_in_pieces),
                                      TEST(another_chain_is_refused),
-                                     TEST(one_node_watches)};
+                                     TEST(one_node_watches),
+                                     TEST(works_beside_others)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum {
@@ -248,7 +249,10 @@ static enum err go_over(struct watcher *w) {
   }
   if (e)
     return e;
-  watcher_report_rescan(&w->report, w->rescan_next, old.n, w->rescan_to, done.transfers);
+  watcher_report_rescan(&w->report, &(struct rescan_piece){.next = w->rescan_next + old.n,
+                                                           .to = w->rescan_to,
+                                                           .found = done.transfers,
+                                                           .differing = done.differing});
   w->rescan_next += old.n;
   if (w->rescan_next > w->rescan_to)
     w->rescan_next = w->rescan_to = 0;
@@ -292,6 +296,16 @@ static void report(struct watcher *w, enum err e) {
   watcher_report_status(&w->report, &s);
 }
 
+// A swap missed: was it the cursor that another node has moved? Then all is read anew.
+static void look_at_cursor(struct watcher *w) {
+  struct chain_row row;
+  if (w->chain && flow_chain_load(w->o.env, &w->step, &row) == ERR_NONE &&
+      row.cursor.number == w->cursor.number &&
+      memcmp(&row.cursor.id, &w->cursor.id, sizeof row.cursor.id) == 0)
+    return;
+  let_go(w);
+}
+
 static int64_t watch(struct watcher *w) {
   arena_reset(&w->step);
   enum err e = w->chain ? ERR_NONE : open_chain(w);
@@ -299,14 +313,16 @@ static int64_t watch(struct watcher *w) {
     e = work(w);
   if (w->chain)
     report(w, e);
-  if (e == ERR_CHANGED) // the cursor is elsewhere: read it
-    let_go(w);
+  if (e == ERR_CHANGED)
+    look_at_cursor(w);
   bool more = w->turn.n_final || w->sweep || has_rescan(w);
   int64_t wait_us = more ? 0 : w->turn.wait_us;
+  if (w->credited && w->shown) { // all of the turn is stored
+    arena_reset(&w->arena);
+    w->turn = (struct chain_turn){0};
+  }
   if (e)
-    return e == ERR_CHANGED ? 0 : RETRY_US;
-  arena_reset(&w->arena); // all of the turn is stored
-  w->turn = (struct chain_turn){0};
+    return RETRY_US;
   return wait_us < LOOK_US ? wait_us : LOOK_US;
 }
 

@@ -95,15 +95,17 @@ void watcher_report_status(struct watcher_report *r, const struct chain_status *
   r->told = *s;
 }
 
-void watcher_report_rescan(struct watcher_report *r, int64_t from, int n, int64_t to, int found) {
-  r->rescan_found += found;
-  bool end = from + n > to;
+void watcher_report_rescan(struct watcher_report *r, const struct rescan_piece *p) {
+  bool end = p->next > p->to;
+  r->rescan_found += p->found;
+  r->rescan_differing += p->differing;
   if (!end && mono(r) < r->rescan_next_us)
     return;
   r->rescan_next_us = mono(r) + PROGRESS_US;
-  LOG(INFO, end ? "rescan done" : "rescan under way", LOG_I("block", from + n - 1), LOG_I("to", to),
-      LOG_I("missing_transfers_found", r->rescan_found));
-  r->rescan_found = end ? 0 : r->rescan_found;
+  LOG(INFO, end ? "rescan done" : "rescan under way", LOG_I("block", p->next - 1), LOG_I("to", p->to),
+      LOG_I("missing_transfers_found", r->rescan_found), LOG_I("differing_transfers", r->rescan_differing));
+  if (end)
+    r->rescan_found = r->rescan_differing = 0;
 }
 
 void watcher_report_follow(struct watcher_report *r) {

@@ -10,7 +10,7 @@ struct watcher_report {
   struct env *env;
   bool told_behind, told_trouble, level;
   int64_t tell_next_us, progress_next_us, rescan_next_us; // monotonic
-  int64_t rescan_found;
+  int64_t rescan_found, rescan_differing;
   struct chain_status told;
   pthread_mutex_t mutex;
   struct arena arena; // of the nodes below; guarded by the mutex
@@ -25,8 +25,11 @@ void watcher_report_free(struct watcher_report *r);
 // By the one that asks nodes, after each turn.
 void watcher_report_status(struct watcher_report *r, const struct chain_status *s);
 void watcher_report_nodes(struct watcher_report *r, struct chain *c);
-// `n` blocks from `from` on have been read again; `found` transfers had been missing.
-void watcher_report_rescan(struct watcher_report *r, int64_t from, int n, int64_t to, int found);
+struct rescan_piece {   // blocks that have been read again
+  int64_t next, to;     // the first that has not; the last that will be
+  int found, differing; // transfers that were missing in the book, and such that stand there differently
+};
+void watcher_report_rescan(struct watcher_report *r, const struct rescan_piece *p);
 // By the others: what it told.
 void watcher_report_follow(struct watcher_report *r);
 // From any thread; texts belong to the arena.

@@ -312,11 +312,30 @@ static void a_cursor_that_another_moved_is_read_again(void **state) {
   struct chain_block b = block(1005);
   book.row.cursor = (struct chain_cursor){b.number, b.id, b.time_us};
   nodes.solid = 1007;
-  assert_int_equal(watcher_turn(w), 0);
+  assert_int_equal(watcher_turn(w), 250000);
   assert_int_equal(book.credits, 0);
+  assert_int_equal(nodes.freed, 1);
   watcher_turn(w);
   assert_int_equal(book.row.cursor.number, 1007);
   assert_int_equal(book.credits, 2);
+  end(w, &g->env);
+}
+
+// A swap that missed for another reason.
+static void a_cursor_that_nobody_moved_is_kept(void **state) {
+  struct gateway *g = *state;
+  begin_at(1000);
+  struct watcher *w = make(&g->env, 0);
+  watcher_turn(w);
+  nodes.solid = 1001;
+  book.refuse = ERR_CHANGED;
+  book.refusals = 1;
+  int turns = nodes.turns;
+  assert_int_equal(watcher_turn(w), 250000);
+  watcher_turn(w);
+  assert_int_equal(nodes.freed, 0);
+  assert_int_equal(nodes.turns, turns + 1);
+  assert_int_equal(book.credits, 1);
   end(w, &g->env);
 }
 
@@ -468,6 +487,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {TEST(follows_in_order),
                                      TEST(what_is_not_stored_is_tried_again),
                                      TEST(a_cursor_that_another_moved_is_read_again),
+                                     TEST(a_cursor_that_nobody_moved_is_kept),
                                      TEST(nobody_can_be_asked),
                                      TEST(a_rescan_goes_on_in_pieces),
                                      TEST(another_chain_is_refused),

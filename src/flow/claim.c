@@ -62,6 +62,20 @@ static const struct val *creditable(const struct flow_claim *f) {
   return NULL;
 }
 
+// Of this payment alone.
+static enum claim_answer known_of(const struct flow_claim *f) {
+  const struct rows *r = job_rows(&f->job, TRANSFERS);
+  enum claim_answer answer = CLAIM_NOTED;
+  for (int i = 0; i < r->n; i++) {
+    const struct val *v = rows_at(r, i);
+    if (v[4].type != VAL_NULL && v[4].i == f->payment.row)
+      return CLAIM_COUNTS;
+    if (v[4].type == VAL_NULL && v[12].type != VAL_NULL && v[12].i == f->payment.row)
+      answer = CLAIM_REVIEWED;
+  }
+  return answer;
+}
+
 static enum err decide(struct flow_claim *f) {
   struct job *j = &f->job;
   struct claim_state *s = f->inside;
@@ -71,6 +85,7 @@ static enum err decide(struct flow_claim *f) {
     return ERR_CLAIMS;
   const struct val *v = creditable(f);
   s->stage = CREDIT;
+  f->answer = known_of(f);
   if (v) {
     attach_begin(&s->attach, v, &f->payment, &s->project);
     s->attach.credit.env = f->env;

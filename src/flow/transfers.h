@@ -9,8 +9,11 @@
 // transfers that we know. A suggestion to the merchant, never a credit (hashes are public), except on an
 // address that was only ever reserved for this order.
 enum claim_answer {
-  CLAIM_NOTED,    // the merchant will see it; also for what is not there, or not ours: nobody learns which
+  CLAIM_NOTED,    // the merchant will see it; also for what is not there, or another payment's: nobody learns
+                  // which
   CLAIM_CREDITED, // the payment has it now
+  CLAIM_COUNTS,   // it had it before
+  CLAIM_REVIEWED, // money for this payment, on which the merchant decides
 };
 enum { CLAIMS_MAX = 8 }; // of one payment
 

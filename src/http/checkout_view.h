@@ -30,10 +30,10 @@ enum checkout_state {
 enum checkout_claim {
   CLAIMED_CREDITED, // its money counts for this payment
   CLAIMED_REVIEW,   // money for this payment has come and the shop decides
-  CLAIMED_NOTED,    // nothing of this payment's has changed; whatever else there may be is nobody's business
-  CLAIMED_WRONG,    // that is no transaction's number
-  CLAIMED_OFTEN,    // asked too often
-  CLAIMED_MANY,     // as many as are kept have been named
+  CLAIMED_NOTED, // no money for this payment is known in it; whatever else there may be is nobody's business
+  CLAIMED_WRONG, // that is no transaction's number
+  CLAIMED_OFTEN, // asked too often
+  CLAIMED_MANY,  // as many as are kept have been named
 };
 
 struct checkout_lang {

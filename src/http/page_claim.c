@@ -32,6 +32,19 @@ static void answer(struct request *r, struct claim *c, enum checkout_claim what,
   visit(r, &c->visit, c->flow.id, show);
 }
 
+static enum checkout_claim what_is_said(enum claim_answer known) {
+  switch (known) {
+  case CLAIM_CREDITED:
+  case CLAIM_COUNTS:
+    return CLAIMED_CREDITED;
+  case CLAIM_REVIEWED:
+    return CLAIMED_REVIEW;
+  case CLAIM_NOTED:
+    break;
+  }
+  return CLAIMED_NOTED;
+}
+
 static void looked_up(struct request *r) {
   struct claim *c = r->user;
   const struct flow_claim *f = &c->flow;
@@ -42,10 +55,8 @@ static void looked_up(struct request *r) {
     answer(r, c, CLAIMED_MANY, 429);
   else if (e != ERR_NONE)
     page_refuse(r, e, f->id, c->lang);
-  else if (f->answer == CLAIM_CREDITED)
-    answer(r, c, CLAIMED_CREDITED, 200);
   else
-    answer(r, c, f->payment.sub == SUB_REVIEW ? CLAIMED_REVIEW : CLAIMED_NOTED, 200);
+    answer(r, c, what_is_said(f->answer), 200);
 }
 
 static void claim_done(struct job *j) { // on the writer's thread

@@ -255,6 +255,20 @@ static void a_claim_is_a_suggestion(void **state) {
   assert_int_equal(sql_number(g, "SELECT COUNT(*) FROM claims"), 2);
 }
 
+static void a_part_that_has_arrived_is_said_to_count(void **state) {
+  struct gateway *g = *state;
+  struct chain c;
+  add(g, A);
+  add(g, B);
+  chain_start(g, &c);
+  struct payment p = order(g, "O1", 50000000), q = order(g, "O2", 50000000);
+  struct str txid = txid_of(g, send(&c, p.address.p, 20000000));
+  confirm(g, &c, NOW + SECOND_US);
+  assert_int_equal(claim(g, &p, txid)->answer, CLAIM_COUNTS);
+  assert_int_equal(claim(g, &q, txid)->answer, CLAIM_NOTED); // nobody else learns of it
+  assert_int_equal(find(g, p.id).received.micro, 20000000);
+}
+
 static void a_claim_credits_where_nobody_else_can_be_meant(void **state) {
   struct gateway *g = *state;
   struct chain c;
@@ -263,7 +277,7 @@ static void a_claim_credits_where_nobody_else_can_be_meant(void **state) {
   struct payment p = order(g, "O1", 50000000);
   struct str early = txid_of(g, send(&c, A, 50000000));
   confirm(g, &c, NOW - MINUTE_US);
-  assert_int_equal(claim(g, &p, early)->answer, CLAIM_NOTED); // from before the order
+  assert_int_equal(claim(g, &p, early)->answer, CLAIM_REVIEWED); // from before the order
   struct str txid = txid_of(g, send(&c, A, 50000000));
   confirm(g, &c, p.quarantine_us);
   assert_int_equal(find(g, p.id).status, PAY_PENDING);
@@ -283,7 +297,7 @@ static void a_claim_credits_nothing_on_a_shared_address(void **state) {
   order(g, "O2", 60000000);
   struct str txid = txid_of(g, send(&c, A, 50000000));
   confirm(g, &c, p.quarantine_us); // too late, as above
-  assert_int_equal(claim(g, &p, txid)->answer, CLAIM_NOTED);
+  assert_int_equal(claim(g, &p, txid)->answer, CLAIM_REVIEWED);
   assert_int_equal(find(g, p.id).received.micro, 0);
 }
 
@@ -296,7 +310,7 @@ static void a_claim_pays_nothing_that_the_merchant_decides(void **state) {
   assert_int_equal(act(g, p.id, ACTION_CANCEL)->job.result, ERR_NONE);
   struct str txid = txid_of(g, send(&c, A, 50000000));
   confirm(g, &c, NOW + SECOND_US);
-  assert_int_equal(claim(g, &p, txid)->answer, CLAIM_NOTED);
+  assert_int_equal(claim(g, &p, txid)->answer, CLAIM_REVIEWED);
   assert_int_equal(find(g, p.id).status, PAY_FAILED);
 }
 
@@ -329,6 +343,7 @@ int main(void) {
       TEST(the_likeliest_payments_are_suggested_first),
       TEST(a_cancelled_payment_is_suggested_for_its_money),
       TEST(a_claim_is_a_suggestion),
+      TEST(a_part_that_has_arrived_is_said_to_count),
       TEST(a_claim_credits_where_nobody_else_can_be_meant),
       TEST(a_claim_credits_nothing_on_a_shared_address),
       TEST(a_claim_pays_nothing_that_the_merchant_decides),

@@ -198,6 +198,26 @@ describe('a live checkout', () => {
     await becomes(payment, 'paid');
   });
 
+  test('on a shared address it waits for the merchant, with the payment it is for on top of the suggestions', async () => {
+    const other = await server.addProject();
+    await server.cliJson(['address', 'add', String(other.app_id), somebody().address.base58]);
+    assert.equal((await server.setProject(other.app_id, { mode: 'live' })).code, 0);
+    const first = await server.createOk(other.live, { amount: '40.00' });
+    const second = await server.createOk(other.live, { amount: '70.00' });
+    assert.equal(first.address, second.address);
+    const { signed } = await send(first.address, millionths(first.pay_amount) - 1_000_000);
+    const unmatched = () => server.cliLines(['transfer', 'list', '--unmatched']);
+    const [row] = await until(async () => (await unmatched()).length && unmatched(), 'it is unmatched');
+    assert.deepEqual([row.transfer, row.value, row.reason], [`${signed.txID}:0`, '39.000000', 'shared']);
+    assert.deepEqual(row.suggestions.slice(0, 1).map((s) => [s.payment_id, s.why]), [[first.payment_id, 'fee']]);
+    await server.cliJson(['transfer', 'attach', row.transfer, String(first.payment_id)]);
+    const at = async () => (await server.status(first.payment_id, other.live)).json.payment;
+    assert.deepEqual([(await at()).status, (await at()).substatus], ['pending', 'underpaid']);
+    await send(first.address, 1_000_000);
+    await until(async () => (await at()).status === 'paid', 'the rest pays it', 20000, 50);
+    assert.deepEqual(await unmatched(), []);
+  });
+
   test('late money turns what has expired into paid', async () => {
     const payment = await server.createOk(shop.live, { amount: '14.00' });
     await chain.do('jump', { ms: 3_600_000 });

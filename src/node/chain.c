@@ -107,7 +107,7 @@ static struct chain_block seen_block(const struct version *v, struct arena *a) {
       fits = fits && (j >= 24 || !t->amount[j]);
       value = value << 8 | t->amount[j];
     }
-    if (!t->is_direct || !t->succeeded || !fits || value == 0 || value > INT64_MAX)
+    if (!t->is_direct || !t->succeeded || !fits || value == 0 || value > TRANSFER_VALUE_MAX)
       continue;
     struct chain_transfer *x = &out.transfers[out.n_transfers++];
     *x = (struct chain_transfer){.from = t->from, .to = t->to, .value.micro = (int64_t)value};

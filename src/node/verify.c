@@ -83,7 +83,7 @@ static bool amount_of(const struct block_tx *t, int64_t *out) {
     value = value << 8 | t->amount[i];
   }
   *out = (int64_t)value;
-  return value > 0 && value <= INT64_MAX;
+  return value > 0 && value <= TRANSFER_VALUE_MAX;
 }
 
 // What is left of an amount after the token's fee, as far as it is known.

@@ -58,7 +58,7 @@ static bool topic_address(struct str topic, struct tron_address *out) {
   return true;
 }
 
-// More than 0; no token has more than 2⁶³ - 1 units (tron.md 2.1).
+// Above 0, at most TRANSFER_VALUE_MAX.
 static bool word_value(struct str data, int64_t *out) {
   uint8_t word[WORD_N];
   uint64_t v = 0;
@@ -70,7 +70,7 @@ static bool word_value(struct str data, int64_t *out) {
     v = v << 8 | word[i];
   }
   *out = (int64_t)v;
-  return v > 0;
+  return v > 0 && v <= TRANSFER_VALUE_MAX;
 }
 
 // What the event is, by keccak256 of its signature.

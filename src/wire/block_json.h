@@ -27,7 +27,7 @@ enum said blocks_read(struct block_json *j, struct str answer, struct block *out
 
 // Of one transfer, in 10^-6 USDT: a hundred billion USDT, more than there are. A larger one is none, so that
 // sums cannot overflow because a node lies.
-#define TRANSFER_VALUE_MAX INT64_C(100000000000000000)
+static const int64_t TRANSFER_VALUE_MAX = 100000000000000000;
 
 struct transfer_log {
   int tx;        // index within the block

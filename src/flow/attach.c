@@ -63,6 +63,8 @@ static enum err credit_next(struct hand_job *h) {
     h->changed = true;
     if (++h->at < h->n)
       next_transfer(h);
+    if (h->job.n_ops) // an attached one writes at once
+      return ERR_NONE;
   }
   h->stage = CHECK;
   return h->finish ? h->finish(h) : ERR_NONE;

@@ -65,7 +65,8 @@ static void prepare_credits(struct blocks_job *b) {
     b->credits[i] = (struct credit){.env = b->env, .owned = &b->owners.list[i], .now_us = b->now_us};
 }
 
-// One after the other: each sees the state that the one before has left. Queues, or has credited all.
+// One after the other: each sees the state that the one before has left, whose last statements run in the
+// same trip. Queues, or has credited all.
 static enum err credit_next(struct blocks_job *b) {
   for (; b->at < b->owners.n; b->at++) {
     struct credit *c = &b->credits[b->at];

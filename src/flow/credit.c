@@ -5,7 +5,7 @@
 #include "flow/book.h"
 #include "flow/change.h"
 
-enum stage { ASK, PAYMENT, JUDGE, REST, WRITTEN, POSTED };
+enum stage { ASK, PAYMENT, JUDGE, REST, WRITTEN };
 
 static struct pay_transfer as_payment_sees(const struct credit *c) {
   return (struct pay_transfer){.txid = c->matched.txid,
@@ -145,7 +145,7 @@ static enum err post(struct credit *c, struct job *j) {
   book_entries(j, c->owned->project_id, &c->posting, row, c->now_us);
   if (c->owned->transfer->proof.p)
     JOB_OP(j, Q_PROOF_ADD, v_int(row), v_blob(c->owned->transfer->proof));
-  c->stage = POSTED;
+  c->finished = true; // what was queued has no result to wait for
   return ERR_NONE;
 }
 
@@ -176,9 +176,6 @@ enum err credit_step(struct credit *c, struct job *j) {
     return rest_known(c, j);
   case WRITTEN:
     return post(c, j);
-  case POSTED:
-    c->finished = true;
-    return ERR_NONE;
   }
   BUG("unknown stage");
 }

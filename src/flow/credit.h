@@ -25,7 +25,8 @@ struct credit {
   struct ledger_posting posting;
 };
 
-// ERR_CHANGED: somebody else changed the payment or has credited the transfer. ERR_MOVE: the payment cannot
-// have it attached.
+// When it is finished its last statements may be queued still: another one may ask its first question in the
+// same round, but write nothing. ERR_CHANGED: somebody else changed the payment or has credited the transfer.
+// ERR_MOVE: the payment cannot have it attached.
 enum err credit_step(struct credit *c, struct job *j) MUST_CHECK;
 void credit_committed(const struct credit *c);

@@ -8,15 +8,15 @@ enum { PROJECT, PAYMENT };           // and of the second
 void match_ask(struct matched *m, struct job *j, const struct owned *o) {
   char text[2 * TXID_N + 1];
   hex_encode(o->transfer->txid, TXID_N, text);
-  *m = (struct matched){.txid = str_copy(j->arena, str_of(text))};
+  *m = (struct matched){.txid = str_copy(j->arena, str_of(text)), .first = j->n_ops};
   JOB_OP(j, Q_TRANSFER_BY_KEY, v_text(m->txid), v_int(o->transfer->log_index));
   JOB_OP(j, Q_RESERVATION_OF, v_int(o->address_id), v_int(o->transfer->value.micro));
   JOB_OP(j, Q_ADDRESS_USERS, v_int(o->address_id));
 }
 
 bool match_ask_payment(struct matched *m, struct job *j, const struct owned *o) {
-  const struct rows *stored = job_rows(j, STORED), *reserved = job_rows(j, RESERVATION),
-                    *users = job_rows(j, USERS);
+  const struct rows *stored = job_rows(j, m->first + STORED), *reserved = job_rows(j, m->first + RESERVATION),
+                    *users = job_rows(j, m->first + USERS);
   m->stored = stored->n > 0;
   if (m->stored) {
     m->row = rows_at(stored, 0);

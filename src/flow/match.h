@@ -11,6 +11,7 @@ struct matched {
   struct payment payment;
   struct project project;
   const struct val *row; // of the transfer in the book (TRANSFER_COLS), where it is stored
+  int first;             // of this round's results
   int64_t candidate;
   bool exact; // the pair is reserved for it
   bool shared;

@@ -188,8 +188,9 @@ void witnesses_begin(struct witnesses *w, const struct witnesses_start *start,
                           .epoch = start->number,
                           .final = start->number,
                           .derived = start->number};
-  int64_t passed = (start->time_ms - start->genesis_ms) / start->interval_ms;
-  w->next_ms = start->genesis_ms + (passed + 1) * start->interval_ms;
+  int64_t due_ms = start->due_ms ? start->due_ms : start->genesis_ms;
+  int64_t phase = (start->time_ms - due_ms) % start->interval_ms;
+  w->next_ms = start->time_ms + start->interval_ms - (phase < 0 ? phase + start->interval_ms : phase);
   memcpy(w->id, start->id, sizeof w->id);
   clear(&w->turns, set->n);
   trust_named(w, set);
@@ -279,6 +280,9 @@ bool witnesses_name(struct witnesses *w, int64_t boundary_ms, const struct witne
   return true;
 }
 
-void witnesses_key(struct witnesses *w, const struct tron_address *who, const struct tron_address *key) {
-  w->known[know(w, who)].key = *key;
+bool witnesses_key(struct witnesses *w, const struct tron_address *who, const struct tron_address *key) {
+  struct witness *k = &w->known[know(w, who)];
+  bool is_new = !address_same(&k->key, key);
+  k->key = *key;
+  return is_new;
 }

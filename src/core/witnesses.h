@@ -64,6 +64,7 @@ struct witnesses {
 // Where to begin: a block that is trusted to be final, and the set that takes turns after it.
 struct witnesses_start {
   int64_t genesis_ms, interval_ms;
+  int64_t due_ms; // any time at which a maintenance is or was due; 0: they are counted from block 0 on
   int64_t number, time_ms;
   uint8_t id[BLOCK_ID_N];
 };
@@ -108,6 +109,7 @@ void witnesses_tell(struct witnesses *w, const struct witness_list *set);
 // witnesses_name: the operator, or K nodes when a question was asked, answer for the set since `boundary_ms`
 // (which may still be to come). False: those who took turns since then are not of it.
 bool witnesses_name(struct witnesses *w, int64_t boundary_ms, const struct witness_list *set);
-void witnesses_key(struct witnesses *w, const struct tron_address *who, const struct tron_address *key);
+bool witnesses_key(struct witnesses *w, const struct tron_address *who,
+                   const struct tron_address *key); // false: that was known
 
 int witnesses_quorum(int n); // of n, how many make a block final

@@ -139,7 +139,8 @@ static struct chain *make_chain(struct watcher *w, const struct chain_row *row) 
       .network = s->network,
       .token = s->token,
       .genesis = known ? row->genesis : s->genesis,
-      .witnesses = row->witnesses.n ? row->witnesses : w->o.witness_file,
+      .witnesses = row->witnesses.n ? row->witnesses : STR_NONE,
+      .witness_file = w->o.witness_file,
   });
 }
 

@@ -78,10 +78,10 @@ int give_agreed(struct chain *c, struct stretch *s, int max, struct arena *a, st
     int64_t number = s->base.number + 1 + n;
     const struct testimony *t = stretch_agreed(s, number, c->o.k, NULL);
     const struct version *v = stretch_place(s, number) ? stretch_place(s, number)->line : NULL;
-    if (!t || (is_verified(c, s) &&
-               (!v || !verified_final(c, number) || memcmp(&v->id, &t->block.id, sizeof v->id))))
+    if (!t || (is_verified(c, s) && !verified_final(c, number)))
       break;
-    if (linked && memcmp(&t->block.parent, &parent, sizeof parent)) {
+    if ((linked && memcmp(&t->block.parent, &parent, sizeof parent)) ||
+        (is_verified(c, s) && memcmp(&v->id, &t->block.id, sizeof v->id))) {
       stretch_forget(s, number);
       break;
     }

@@ -33,8 +33,9 @@ struct chain_options {
   enum network network;
   struct tron_address token;
   struct str genesis;   // hex of block 0's id that is expected; absent: whatever the first node says (custom)
-  struct str witnesses; // verified: state as stored (chain_witnesses()), or the witness file's text; absent:
-                        // ask K nodes
+  struct str witnesses; // verified: the state as stored (chain_witnesses()); absent: none
+  struct str witness_file; // its text: where no state is, or it stands still for want of a set; absent: ask K
+                           // nodes
 };
 
 struct chain;

@@ -56,10 +56,12 @@ struct chain {
   struct chain_id genesis;
   char genesis_hex[2 * CHAIN_ID_N + 1];
 
-  int64_t genesis_ms;
-  bool has_witnesses;              // verified mode
-  struct witnesses at, given, fed; // after the cursor; after what was given out last; after the line
-  int64_t question_us;             // the next answer to what the state asks
+  bool has_witnesses;                // verified mode
+  struct witnesses at, given, fed;   // after the cursor; after what was given out last; after the line
+  int64_t open_us, told_us, keys_us; // the next questions: about the chain, its witnesses, their keys
+  struct witness_list told;          // who takes turns since told_ms, as K nodes say
+  int64_t told_ms;
+  int key_turn;
 
   struct stretch line, again;
   bool has_cursor;
@@ -131,9 +133,11 @@ void blame_dissenters(struct chain *c, struct stretch *s, int64_t last);
 // verify.c
 bool is_verified(const struct chain *c, const struct stretch *s); // its blocks are final by signatures
 bool version_check(struct version *v); // its id, its root and a signature are right
+void verify_reject(struct chain *c, struct version *v, struct str why); // whoever told it is blamed
 void verify_line(struct chain *c);
-bool verified_final(const struct chain *c, int64_t number);
-bool receipts_prove(const struct chain *c, const struct version *v, const struct receipts *r);
+struct str verify_trouble(const struct chain *c); // static; absent: none
+bool verified_final(struct chain *c, int64_t number);
+bool receipts_prove(const struct version *v, const struct receipts *r);
 void give_proofs(struct chain *c, const struct version *v, struct arena *a, struct chain_block *out);
 void verify_given(struct chain *c, int64_t number);
 void verify_credited(struct chain *c, const struct chain_cursor *cursor);
@@ -141,6 +145,7 @@ void verify_credited(struct chain *c, const struct chain_cursor *cursor);
 // set.c
 bool witnesses_open(struct chain *c, const struct chain_cursor *cursor); // false: not now
 void witnesses_answer(struct chain *c);
+void witnesses_retell(struct chain *c); // what K nodes have said of the present set
 
 // level.c
 void level_judge(struct chain *c); // behind or not

@@ -61,7 +61,7 @@ static void absent(struct chain *c, const struct want *w) {
 void take_blocks(struct chain *c, const struct want *w, const struct ask *a) {
   struct block *blocks;
   int n = read_blocks(c, w, a, &blocks);
-  if (n < 0 && stretch_place(w->s, w->number))
+  if (n < 0 && !is_verified(c, w->s) && stretch_place(w->s, w->number))
     stretch_place(w->s, w->number)->refused |= (peers)1 << w->peer;
   if (n == 0)
     absent(c, w);
@@ -76,8 +76,8 @@ void take_blocks(struct chain *c, const struct want *w, const struct ask *a) {
     struct version *v = stretch_told_by(w->s, blocks[i].header.number, w->peer);
     if (c->o.trust == TRUST_VERIFIED && !version_check(v)) {
       stretch_reject(w->s, blocks[i].header.number, v);
-      refuse(c, w, STR("a block is not what its id or its signature says"));
-      return;
+      peer_blame(c, w->peer, STR("a block is not what its id or its signature says"));
+      return; // after its rest it may be asked again: there may be nobody else
     }
   }
 }
@@ -93,8 +93,19 @@ static struct version *final_version(struct chain *c, struct stretch *s, int64_t
   return v && v->final >> who & 1 ? v : NULL;
 }
 
+// Signed, but several others know another block at this height: then those who sign sign more than one, and
+// the line goes another way.
+static void outvoted(struct chain *c, const struct want *w, struct version *v) {
+  struct place *p = stretch_place(w->s, w->number);
+  int others = __builtin_popcount(p->refused & ~v->told);
+  if (others < c->o.k || others < 2)
+    return;
+  verify_reject(c, v, STR("enough other nodes know another block"));
+  p->refused = 0;
+}
+
 void take_receipts(struct chain *c, const struct want *w, const struct ask *a) {
-  const struct version *v = final_version(c, w->s, w->number, w->peer);
+  struct version *v = final_version(c, w->s, w->number, w->peer);
   struct receipts r = {0};
   if (!v)
     return; // taken back meanwhile
@@ -104,9 +115,11 @@ void take_receipts(struct chain *c, const struct want *w, const struct ask *a) {
   }
   c->receipts_bytes = (7 * c->receipts_bytes + (int64_t)a->answer.n) / 8 + 1;
   enum said said = receipts_read(&c->json, a->answer, &v->b, &r);
-  if (said != SAID_THIS || (is_verified(c, w->s) && !receipts_prove(c, v, &r)) ||
+  if (said != SAID_THIS || (is_verified(c, w->s) && !receipts_prove(v, &r)) ||
       !stretch_testify(w->s, w->number, v, &r, w->peer)) {
     refuse(c, w, STR("its receipts do not fit its block"));
+    if (is_verified(c, w->s))
+      outvoted(c, w, v);
     return;
   }
   c->peers[w->peer].absent = 0;

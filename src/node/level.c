@@ -80,13 +80,8 @@ static struct str trouble_of(const struct chain *c, int64_t now_us) {
     return STR("The nodes disagree about a block: nothing is credited until enough of them agree.");
   if (foreign == c->n)
     return STR("No node follows the chain that the book rests on.");
-  if (c->o.trust == TRUST_VERIFIED && c->has_cursor && !c->has_witnesses)
-    return STR(
-        "Who the witnesses are is not known: too few nodes agree on it, or witness_file cannot be read.");
-  if (c->o.trust == TRUST_VERIFIED && c->fed.stopped)
-    return STR(
-        "More witnesses changed at once than can be followed: nothing is credited until enough nodes agree "
-        "on the new set.");
+  if (verify_trouble(c).p)
+    return verify_trouble(c);
   if (c->short_us && now_us - c->short_us > SHORT_US)
     return count(peers_usable(c)) > 0 ? STR("Too few nodes answer for the trust level that is set.")
                                       : STR("No node answers.");

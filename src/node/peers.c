@@ -107,7 +107,6 @@ void take_genesis(struct chain *c, int who, const struct ask *a) {
     c->has_genesis = true;
     hex_encode(b.id, CHAIN_ID_N, c->genesis_hex);
   }
-  c->genesis_ms = b.header.time_ms;
   p->known = !memcmp(c->genesis.bytes, b.id, CHAIN_ID_N);
   p->foreign = !p->known;
   p->wrong = p->known ? STR_NONE : STR("it follows another chain");

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+enum { FEE_BPS_END = 20, BPS = 10000 }; // setParams takes less (tron.md 2.4)
+#define FEE_END (INT64_C(50) * USDT_MICRO)
+
 bool is_verified(const struct chain *c, const struct stretch *s) {
   return c->o.trust == TRUST_VERIFIED && s == &c->line;
 }
@@ -31,7 +34,7 @@ static bool is_state_of(struct stretch *s, const struct witnesses *w) {
   return id && !memcmp(id->bytes, w->id, BLOCK_ID_N);
 }
 
-static void reject(struct chain *c, struct version *v, struct str why) {
+void verify_reject(struct chain *c, struct version *v, struct str why) {
   peers told = v->told;
   stretch_reject(&c->line, v->b.header.number, v);
   for (int i = 0; i < c->n; i++)
@@ -59,20 +62,38 @@ void verify_line(struct chain *c) {
   while (is_state_of(s, &c->fed) && c->fed.number < stretch_top(s)) {
     struct version *v = stretch_place(s, c->fed.number + 1)->line;
     if (!version_check(v)) {
-      reject(c, v, STR("a block is not what its id or its signature says"));
+      verify_reject(c, v, STR("a block is not what its id or its signature says"));
       return;
     }
     enum header_verdict verdict = witnesses_take(&c->fed, &v->signed_header);
+    witnesses_retell(c);
     if (verdict != HEADER_TAKEN && verdict != HEADER_NOT_COUNTED) {
-      reject(c, v, STR("a block is not by the witness whose turn it was"));
+      verify_reject(c, v, STR("a block is not by the witness whose turn it was"));
       return;
     }
     note_final(c);
   }
 }
 
-bool verified_final(const struct chain *c, int64_t number) {
-  return c->has_witnesses && number <= c->fed.final;
+// What was judged is the line as it is now: it is linked by ids up to there.
+bool verified_final(struct chain *c, int64_t number) {
+  return c->has_witnesses && number <= c->fed.final && is_state_of(&c->line, &c->fed);
+}
+
+struct str verify_trouble(const struct chain *c) {
+  struct witnesses_question q;
+  if (c->o.trust != TRUST_VERIFIED || !c->has_cursor)
+    return STR_NONE;
+  if (!c->has_witnesses)
+    return STR("Who the witnesses are is not known: too few nodes agree on it.");
+  witnesses_ask(&c->fed, &q);
+  if (q.set)
+    return STR("More witnesses changed at once than can be followed: nothing is credited until enough nodes "
+               "agree on the new set, or witness_file names it.");
+  if (q.n_keys > c->fed.n - witnesses_quorum(c->fed.n))
+    return STR("Too many blocks are signed with keys that nobody is known to have: nothing is credited until "
+               "enough nodes agree whose they are.");
+  return STR_NONE;
 }
 
 static bool amount_of(const struct block_tx *t, int64_t *out) {
@@ -86,33 +107,37 @@ static bool amount_of(const struct block_tx *t, int64_t *out) {
   return value > 0 && value <= TRANSFER_VALUE_MAX;
 }
 
-// What is left of an amount after the token's fee, as far as it is known.
-static int64_t after_fee(const struct chain *c, int64_t amount) {
-  int64_t bps = c->token.known ? c->token.fee_bps : 0;
-  int64_t fee = bps > 0 ? (int64_t)((__int128)amount * bps / 10000) : 0;
-  return amount - (fee < c->token.fee_max ? fee : c->token.fee_max);
+static bool is_call(const struct transfer_log *l, const struct block_tx *t) {
+  return address_same(&l->from, &t->from) && address_same(&l->to, &t->to);
 }
 
-// Every direct call that the tree shows must be in the receipts, else they are a lie.
-bool receipts_prove(const struct chain *c, const struct version *v, const struct receipts *r) {
+// The transfer as it was called, or less by the token's fee, which has a log of its own. A log more, or a fee
+// that the token cannot take, would be somebody's money made up.
+static bool fits_call(const struct block_tx *t, const struct transfer_log *l, int n) {
+  int64_t amount, fee;
+  if (!amount_of(t, &amount))
+    return n == 0;
+  if (n < 1 || n > 2 || !is_call(&l[0], t) || l[0].value > amount)
+    return false;
+  fee = amount - l[0].value;
+  if (n == 1)
+    return fee == 0;
+  return l[1].value == fee && address_same(&l[1].from, &t->from) && fee < FEE_END &&
+         fee / FEE_BPS_END <= amount / BPS + 1;
+}
+
+// Every direct call that the tree shows must be in the receipts, and nothing else in its transaction.
+bool receipts_prove(const struct version *v, const struct receipts *r) {
   int at = 0;
   for (int i = 0; i < v->b.n; i++) {
     const struct block_tx *t = &v->b.txs[i];
-    int64_t amount;
-    bool found = false;
-    while (at < r->n && r->transfers[at].tx < i)
+    int first = at;
+    while (at < r->n && r->transfers[at].tx == i)
       at++;
-    if (!t->is_direct || !t->succeeded || !amount_of(t, &amount))
-      continue;
-    for (int j = at; j < r->n && r->transfers[j].tx == i; j++) {
-      const struct transfer_log *l = &r->transfers[j];
-      found |= !memcmp(&l->from, &t->from, sizeof t->from) && !memcmp(&l->to, &t->to, sizeof t->to) &&
-               (l->value == amount || l->value == after_fee(c, amount));
-    }
-    if (!found)
+    if (t->is_direct && t->succeeded && !fits_call(t, at > first ? &r->transfers[first] : NULL, at - first))
       return false;
   }
-  return true;
+  return at == r->n;
 }
 
 static const struct block_tx *find_tx(const struct block *b, const uint8_t id[TXID_N], int *at) {
@@ -130,8 +155,9 @@ void give_proofs(struct chain *c, const struct version *v, struct arena *a, stru
   for (int i = 0; i < out->n_transfers; i++) {
     struct chain_transfer *x = &out->transfers[i];
     const struct block_tx *t = find_tx(&v->b, x->txid, &at);
-    if (!t || !t->is_direct || memcmp(&t->from, &x->from, sizeof t->from) ||
-        memcmp(&t->to, &x->to, sizeof t->to))
+    int64_t amount;
+    if (!t || !t->is_direct || !amount_of(t, &amount) || amount != x->value.micro ||
+        !address_same(&t->from, &x->from) || !address_same(&t->to, &x->to))
       continue;
     x->proven = true;
     x->proof = str_copy(a, proof_part(&v->b, at, &set, &c->parse));
@@ -156,9 +182,11 @@ void verify_given(struct chain *c, int64_t number) {
   c->given = c->at;
   while (c->given.number < number) {
     const struct place *p = stretch_place(&c->line, c->given.number + 1);
-    if (!p || !p->line)
+    if (!p || !p->line || !version_check(p->line))
       return;
-    witnesses_take(&c->given, &p->line->signed_header);
+    enum header_verdict verdict = witnesses_take(&c->given, &p->line->signed_header);
+    if (verdict != HEADER_TAKEN && verdict != HEADER_NOT_COUNTED)
+      return;
   }
 }
 

@@ -105,7 +105,10 @@ static bool is_maintenance(int64_t number) {
 
 static void begin(int64_t number) {
   const struct signed_header *h = &headers[number];
-  struct witnesses_start start = {headers[0].header.time_ms, 120000, number, h->header.time_ms, {0}};
+  struct witnesses_start start = {.genesis_ms = headers[0].header.time_ms,
+                                  .interval_ms = 120000,
+                                  .number = number,
+                                  .time_ms = h->header.time_ms};
   struct witness_list set;
   memcpy(start.id, h->id, sizeof start.id);
   active_after(number, &set);

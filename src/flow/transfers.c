@@ -42,14 +42,32 @@ static void row_to_info(const struct env *env, const struct val *v, struct trans
 
 struct suggest_job {
   struct job job;
+  const struct env *env;
   const struct transfer_info *transfer;
   int64_t address_id, review_row;
+  struct rows found[REVIEWED + 1];
 };
 
+// What was for an order's old payment the merchant decides for the one that has taken its place.
+static void follow_order(struct suggest_job *s) {
+  const struct rows *r = &s->found[REVIEWED];
+  struct payment p;
+  if (r->n == 0)
+    return;
+  row_to_payment(s->env, rows_at(r, 0), &p);
+  if (p.replaced_by)
+    JOB_OP(&s->job, Q_PAYMENT_BY_ID, v_int(p.replaced_by));
+}
+
 static enum err suggest_step(struct job *j) {
-  const struct suggest_job *s = (struct suggest_job *)j;
-  if (j->round > 0)
+  struct suggest_job *s = (struct suggest_job *)j;
+  if (j->round > 0) {
+    for (int i = 0; j->round == 1 && i < REVIEWED; i++)
+      s->found[i] = *job_rows(j, i);
+    s->found[REVIEWED] = *job_rows(j, j->round == 1 ? REVIEWED : 0);
+    follow_order(s);
     return ERR_NONE;
+  }
   JOB_OP(j, Q_CLAIM_OF_TXID, v_text(s->transfer->txid), v_int(CLAIMED_MAX));
   JOB_OP(j, Q_ADDRESS_PAYMENTS, v_int(s->address_id), v_int(OF_ADDRESS_MAX));
   JOB_OP(j, Q_PAYMENT_LIST, v_int(INT64_MAX), v_int(s->transfer->app_id), v_int(-1), v_int(RECENT_MAX));
@@ -91,7 +109,7 @@ static void take(struct transfer_info *t, struct arena *a, const struct env *env
   for (int i = 0; i < rows->n; i++) {
     struct payment p;
     row_to_payment(env, rows_at(rows, i), &p);
-    if (p.project_id == t->app_id && !p.is_test)
+    if (p.project_id == t->app_id && !p.is_test && !p.replaced_by)
       keep(t, a, why, &p);
   }
 }
@@ -100,16 +118,17 @@ static enum err suggest_for(struct env *env, struct arena *a, const struct val *
   struct arena scratch;
   arena_init(&scratch, SUGGEST_ARENA_MAX);
   struct suggest_job s = {.job = {.step = suggest_step, .arena = &scratch},
+                          .env = env,
                           .transfer = t,
                           .address_id = v[8].i,
                           .review_row = v[12].i};
   t->suggestions = ARENA_ARRAY(a, struct suggested, SUGGESTIONS_MAX);
   enum err e = store_read(env->store, &s.job);
   if (e == ERR_NONE) {
-    take(t, a, env, job_rows(&s.job, REVIEWED), SUGGEST_REVIEW);
-    take(t, a, env, job_rows(&s.job, CLAIMED), SUGGEST_CLAIM);
-    look_through(t, a, env, job_rows(&s.job, OF_ADDRESS));
-    look_through(t, a, env, job_rows(&s.job, RECENT));
+    take(t, a, env, &s.found[REVIEWED], SUGGEST_REVIEW);
+    take(t, a, env, &s.found[CLAIMED], SUGGEST_CLAIM);
+    look_through(t, a, env, &s.found[OF_ADDRESS]);
+    look_through(t, a, env, &s.found[RECENT]);
   }
   arena_free(&scratch);
   return e;

@@ -235,6 +235,28 @@ static void a_cancelled_payment_is_suggested_for_its_money(void **state) {
   assert_true(str_eqc(t[0].address, A));
 }
 
+static void money_for_an_old_amount_is_suggested_for_the_new_payment(void **state) {
+  struct gateway *g = *state;
+  struct chain c;
+  struct transfer_info *t;
+  struct payment out;
+  add(g, A);
+  chain_start(g, &c);
+  struct payment p = order(g, "O1", 50000000);
+  confirm(g, &c, p.expires_us);
+  assert_int_equal(flow_blocks_sweep(&g->env, &g->arena, p.expires_us, 100), 1);
+  g->now_us = p.expires_us;
+  struct payment q = order(g, "O1", 60000000);
+  send(&c, A, 50000000);
+  confirm(g, &c, p.expires_us + SECOND_US);
+  assert_int_equal(list(g, &t), 1);
+  assert_int_equal(t[0].reason, MATCH_REPLACED);
+  assert_suggestion(&t[0], 0, SUGGEST_REVIEW, &q);
+  assert_int_equal(attach(g, t[0].txid, 0, &p, &out), ERR_MOVE);
+  assert_int_equal(attach(g, t[0].txid, 0, &q, &out), ERR_NONE);
+  assert_int_equal(out.sub, SUB_UNDERPAID);
+}
+
 // ---- claims
 
 // Hashes are public: whoever names one must not get somebody else's money.
@@ -342,6 +364,7 @@ int main(void) {
       TEST(accepting_takes_all_that_waits),
       TEST(the_likeliest_payments_are_suggested_first),
       TEST(a_cancelled_payment_is_suggested_for_its_money),
+      TEST(money_for_an_old_amount_is_suggested_for_the_new_payment),
       TEST(a_claim_is_a_suggestion),
       TEST(a_part_that_has_arrived_is_said_to_count),
       TEST(a_claim_credits_where_nobody_else_can_be_meant),

@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-enum { TRIES = 5, KEY_PER_S = 5, PAUSE_US = 3000000, PATIENCE_US = 10000000, ASK_ARENA_MAX = 64 << 20 };
+enum { PAUSES = 5, KEY_PER_S = 5, PAUSE_US = 3000000, PATIENCE_US = 10000000, ASK_ARENA_MAX = 64 << 20 };
 
 struct reconcile {
   struct call *c;
@@ -14,6 +14,7 @@ struct reconcile {
   struct node *nodes[NODES_MAX];
   struct chain_node configs[NODES_MAX];
   int n, k;
+  int pauses;         // left: other commands wait for this page
   struct arena arena; // of one question
 };
 
@@ -26,6 +27,7 @@ static void open_nodes(struct reconcile *r) {
   r->fetcher = fetcher_create(&world_real);
   r->k = s->chain.k;
   r->n = s->node.n;
+  r->pauses = r->c->gateway->watcher ? PAUSES : 0; // without one the book does not move
   arena_init(&r->arena, ASK_ARENA_MAX);
   for (int i = 0; i < r->n; i++) {
     r->configs[i] = s->node.list[i];
@@ -88,24 +90,23 @@ struct finding_of {
 // A node may be a few blocks ahead of the book: looked at again before it is a difference.
 static enum err compare(struct reconcile *r, struct holding *h, struct finding_of *f) {
   struct tron_address who;
-  int tries = r->c->gateway->watcher ? TRIES : 1;
   *f = (struct finding_of){0};
   if (!address_parse(h->address, &who)) {
     f->why = STR("not an address");
     return ERR_NONE;
   }
-  for (int i = 0; i < tries && !f->equal; i++) {
-    if (i)
-      pause_us(PAUSE_US);
-    enum err e = i ? flow_holding(r->c->env, r->c->a, h) : ERR_NONE;
-    if (e)
-      return e;
+  for (;;) {
     f->asked = ask_balance(r, &who, &f->balance, &f->why);
     f->equal = f->asked && f->balance == h->received.micro;
-    if (h->custody == CUSTODY_MERCHANT)
-      break; // its owner takes money from it: no news
+    // what an owner takes from his own address is no news
+    if (f->equal || h->custody == CUSTODY_MERCHANT || r->pauses == 0)
+      return ERR_NONE;
+    r->pauses--;
+    pause_us(PAUSE_US);
+    enum err e = flow_holding(r->c->env, r->c->a, h);
+    if (e)
+      return e;
   }
-  return ERR_NONE;
 }
 
 static const char *result_of(const struct holding *h, const struct finding_of *f) {

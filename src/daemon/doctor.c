@@ -158,10 +158,9 @@ static void check_settings(struct doctor *d) {
                                           : " is for this machine only"),
                s->base.https ? NULL : "set base_url to https://… and put a TLS proxy in front of `listen`");
   if (settings_exposed(s))
-    doctor_found(
-        d, "settings", BAD,
-        str_printf(d->a, "every user of this machine can read the database's password in %s", s->config),
-        str_printf(d->a, "chmod o= %s", s->config).p);
+    doctor_found(d, "settings", BAD,
+                 str_printf(d->a, "every user of this machine can read a password or key in %s", s->config),
+                 str_printf(d->a, "chmod o= %s", s->config).p);
   if (s->allow_private_webhooks)
     doctor_found(d, "webhooks", WARNING, STR("allow_private_webhooks is on: they may reach this machine"),
                  "set allow_private_webhooks = no");

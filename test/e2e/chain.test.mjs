@@ -10,14 +10,16 @@ import { SimChain } from './simnode.mjs';
 const XPUB =
   'xpub6D1AabNHCupeiLM65ZR9UStMhJ1vCpyV4XbZdyhMZBiJXALQtmn9p42VTQckoHVn8WNqS7dqnJokZHAHcHGoaQgmv8D45oNUKx6DZMNZBCd';
 
+const SECOND_ADDRESS = 'TSeJkUh4Qv67VNFwY8LaAxERygNdy6NQZK'; // of XPUB
+
 const logged = (server, event) => server.log.split('\n').filter((line) => line.includes(`"event":"${event}"`)).map((line) => JSON.parse(line));
 const health = (server) => request(`${server.ops}/healthz`);
 const chainStatus = (server) => server.cliJson(['chain', 'status']);
 const isLevel = (server) => until(async () => (await health(server)).status === 200, `healthz is 200\n${server.log.slice(-2000)}`, 20000, 100);
 
-async function liveProject(server, receiver) {
+async function liveProject(server, receiver, custody = 'merchant') {
   const project = await server.addProject({ webhook: receiver.url });
-  await server.cliJson(['address', 'set-xpub', String(project.app_id), XPUB]);
+  await server.cliJson(['address', 'set-xpub', String(project.app_id), XPUB, '--custody', custody]);
   assert.equal((await server.setProject(project.app_id, { mode: 'live' })).code, 0);
   return project;
 }
@@ -31,7 +33,7 @@ describe('one node, one gateway', () => {
     chain = await SimChain.start();
     receiver = await Receiver.start();
     server = await Server.start({ args: chain.args() });
-    project = await liveProject(server, receiver);
+    project = await liveProject(server, receiver, 'operator');
     await isLevel(server);
   });
   after(async () => {
@@ -81,14 +83,24 @@ describe('one node, one gateway', () => {
     assert.ok(rows.some((row) => Number(row.chain) > 0));
   });
 
-  test('without a server the rescan is done by the command', async () => {
-    await server.stop();
+  test('money that came before the address was ours: reconcile finds it, a rescan brings it into the book', async () => {
+    await chain.transfer(SECOND_ADDRESS, '7.00');
+    const { head } = await chain.status();
+    await until(async () => (await chainStatus(server)).block > head + 1, 'its block is in the book', 10000, 100);
+    assert.equal((await server.createOk(project.live, { amount: '9.00' })).address, SECOND_ADDRESS);
+    await server.stop(); // both work without a server as well
+    const reconcile = async () => {
+      const { code, stdout } = await server.cli(['reconcile', '--json', ...chain.args()]);
+      const { book, chain: there, result } = stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line)).find((row) => row.address === SECOND_ADDRESS);
+      return { code, book, there, result };
+    };
+    assert.deepEqual(await reconcile(), { code: 1, book: '0.000000', there: '7.000000', result: 'differs' });
     const { code, stdout, stderr } = await server.cli(['rescan', '--from', '1', '--progress', '--json', ...chain.args()]);
     assert.equal(code, 0, stderr);
     assert.equal(JSON.parse(stdout).server, false);
-    const done = stderr.split('\n').find((line) => line.includes('"event":"rescan done"'));
-    assert.equal(JSON.parse(done).missing_transfers_found, 0);
-    assert.equal((await chainStatus(server)).rescanning, false);
+    const done = JSON.parse(stderr.split('\n').find((line) => line.includes('"event":"rescan done"')));
+    assert.deepEqual([done.missing_transfers_found, done.differing_transfers], [1, 0]);
+    assert.deepEqual(await reconcile(), { code: 0, book: '7.000000', there: '7.000000', result: 'equal' });
     await server.serve();
   });
 

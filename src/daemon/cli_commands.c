@@ -107,6 +107,15 @@ const struct cli_command cli_commands[] = {
     {"reconcile", "", "compare receiving addresses' balances on the chain with the book", reconcile,
      "At addresses in operator custody the two must be equal; those in merchants' own custody are shown.",
      run_reconcile},
+    {"proof export", "PAYMENT_ID", "write the proof of a paid payment to standard output", NULL,
+     "Verified mode keeps one of each direct transfer: the transaction, its place in the block, the signed "
+     "headers.",
+     run_proof_export},
+    {"proof verify", "FILE", "check a proof, offline", NULL,
+     "--witness-file names whom you believe, as a JSON array of addresses (\"ADDRESS:KEY\" where another key "
+     "signs).\n"
+     "Proven is: the transfer was made and is final, if no more of them lie than the chain itself can bear.",
+     run_proof_verify},
     {"backup", "FILE", "write a copy of the database, also while the server runs", NULL,
      "The copy holds everything but the key that opens its secrets: keep a copy of secret.key elsewhere.",
      run_backup},

@@ -8,6 +8,8 @@ int run_merchant_add(struct cli *c);
 int run_payment_show(struct cli *c);
 int run_rescan(struct cli *c);
 int run_reconcile(struct cli *c);
+int run_proof_export(struct cli *c);
+int run_proof_verify(struct cli *c);
 int run_backup(struct cli *c);
 int run_restore(struct cli *c);
 int run_migrate_to(struct cli *c);

@@ -37,4 +37,5 @@ command_fn command_payment_list, command_payment_show, command_payment_accept;
 command_fn command_transfer_list, command_transfer_attach;
 command_fn command_webhook_list, command_webhook_show, command_webhook_replay;
 command_fn command_chain_status, command_rescan, command_reconcile;
+command_fn command_proof_export;
 command_fn command_backup, command_skip_ahead, command_doctor;

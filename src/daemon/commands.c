@@ -29,6 +29,7 @@ static const struct {
     {"chain status", command_chain_status},
     {"rescan", command_rescan},
     {"reconcile", command_reconcile},
+    {"proof export", command_proof_export},
     {"backup", command_backup},
     {"skip-ahead", command_skip_ahead},
     {"doctor", command_doctor},

@@ -33,7 +33,9 @@ static void follow(struct budget *b, int64_t now_us, int64_t mono_us) {
   b->micro = b->micro < full ? b->micro : full;
   if (day > b->day)
     b->used = b->taken = 0;
-  b->day = day; // a clock that goes back gives no second day
+  if (day > b->day ||
+      day < b->day - 1) // a clock that goes back a little, and comes again, gives no second day
+    b->day = day;
 }
 
 static int64_t wait_day(const struct budget *b, int64_t now_us) {

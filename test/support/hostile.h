@@ -22,12 +22,12 @@ struct story {
   struct sim_chain *chain;
   int64_t solid[CHAIN_BLOCKS + 1]; // after each block
 };
-static struct story truth, other;
+static struct story truth, other, foreign; // foreign: not even the same first block
 
 static struct arena nodes_arena;
 
-static void tell_story(struct story *s, int64_t other_from) {
-  struct sim_options o = {.seed = "hostile", .witnesses = 5};
+static void tell_story(struct story *s, const char *seed, int64_t other_from) {
+  struct sim_options o = {.seed = seed, .witnesses = 5};
   s->chain = sim_new(&o);
   struct sim_key shop = sim_person(s->chain, "shop"), second = sim_person(s->chain, "second");
   const char *payer = "payer";
@@ -47,8 +47,9 @@ static void tell_story(struct story *s, int64_t other_from) {
 
 static void nodes_begin(void) {
   arena_init(&nodes_arena, SIM_ANSWER_MAX);
-  tell_story(&truth, CHAIN_BLOCKS + 1);
-  tell_story(&other, FORK_AT);
+  tell_story(&truth, "hostile", CHAIN_BLOCKS + 1);
+  tell_story(&other, "hostile", FORK_AT);
+  tell_story(&foreign, "foreign", CHAIN_BLOCKS + 1);
 }
 
 // --- the clock ---

@@ -1,9 +1,9 @@
 // Nodes that lie, fail, stall, limit and contradict each other, against what may be credited. Each case is a
-// line: what the first of the nodes does while the chain goes from block 12 to 20 (or always), tried with
-// that node alone, with a quorum of 2 of 3 and in verified mode with 2 of 3. Whatever it is: nothing is given
-// out that the chain does not have, nothing that it has is left out, no turn takes longer than it may, and
-// memory stays small. With two honest nodes all of it arrives in time; alone, when the node has come to its
-// senses.
+// line: what the first of the nodes does while the chain goes from block 12 to 20 (or later, or always),
+// tried with that node alone, with a quorum of 2 of 3 and in verified mode with 2 of 3. Whatever it is:
+// nothing is given out that the chain does not have, nothing that it has is left out, no turn takes longer
+// than it may, and memory stays small. With two honest nodes all of it arrives in time; alone, when the node
+// has come to its senses.
 //
 //   build/test/node_hostile --list       the cases
 //   build/test/node_hostile WORD         those whose name has the word, with what happens
@@ -16,6 +16,8 @@ enum {
   FIRST_BLOCK = 8, // where the gateway begins
   FAULT_FROM = 12,
   FAULT_TO = 20,
+  LATE_FROM = 22, // the book stands above FORK_AT then
+  LATE_TO = 30,
   TARGET = 36,        // all up to here must have come
   IN_TIME_BLOCK = 70, // with two honest nodes: before this one is made
   TURN_MAX_MS = 60000,
@@ -53,6 +55,7 @@ enum how {
   SOLID_AT_HEAD,
   FORK,         // another chain from FORK_AT on, final as far as that one is
   FORK_AT_HEAD, // the same, not final above FORK_AT - 1
+  FOREIGN,      // another chain altogether
   SHIFT,        // a block or receipts of so many further are given
 };
 enum {
@@ -60,6 +63,7 @@ enum {
   ALWAYS = 2,      // it never mends
   START = 4,       // from the start on
   ALL_OF_THEM = 8, // every node does so
+  LATE = 16,       // from LATE_FROM to LATE_TO
 };
 
 struct hostile {
@@ -331,8 +335,8 @@ static const struct hostile cases[] = {
     {"stands still, for ever", ALL, STAND, NULL, 0, ALWAYS},
     {"its head goes back and forth by 3", ALL, BACK, NULL, 3, 0},
     {"its head goes back and forth by 6, for ever", ALL, BACK, NULL, 6, START | ALWAYS},
-    {"every head is final", SOLID, SOLID_AT_HEAD, NULL, 0, 0},
-    {"every head is final, for ever", SOLID, SOLID_AT_HEAD, NULL, 0, START | ALWAYS},
+    {"every head is final", SOLID, SOLID_AT_HEAD, NULL, 0, FOOLS},
+    {"every head is final, for ever", SOLID, SOLID_AT_HEAD, NULL, 0, START | ALWAYS | FOOLS},
     {"every head is final and has its receipts", SOLID | RECEIPTS, SOLID_AT_HEAD, NULL, 0, FOOLS},
     {"a final head far in the future", SOLID, CHANGE, "add " RAW "number 1000000", 0, 0},
     {"blocks far in the future", BLOCK, CHANGE, "add " RAW "number 1000000", 0, 0},
@@ -347,6 +351,9 @@ static const struct hostile cases[] = {
     {"all nodes on another branch, not final, and back", ALL, FORK_AT_HEAD, NULL, 0, ALL_OF_THEM},
     {"another branch, final below our blocks", ALL, FORK, NULL, 0, FOOLS},
     {"another branch, final, for ever", ALL, FORK, NULL, 0, FOOLS | ALWAYS},
+    {"another branch that left below the book", ALL, FORK, NULL, 0, LATE},
+    {"another branch that left below the book, for ever", ALL, FORK, NULL, 0, LATE | ALWAYS},
+    {"another branch, not final, below the book", ALL, FORK_AT_HEAD, NULL, 0, LATE},
     {"blocks of another branch", BLOCK, FORK, NULL, 0, 0},
     {"receipts of another branch", RECEIPTS, FORK, NULL, 0, 0},
     {"final heads of another branch", SOLID, FORK, NULL, 0, 0},
@@ -354,6 +361,9 @@ static const struct hostile cases[] = {
     // --- another chain, another token ---
     {"another chain's block 0", GENESIS, CHANGE, "digit a.blockID -1", 0, START},
     {"another chain's block 0, for ever", GENESIS, CHANGE, "digit a.blockID -1", 0, START | ALWAYS},
+    {"another chain altogether", ALL, FOREIGN, NULL, 0, 0},
+    {"another chain altogether, from the start", ALL, FOREIGN, NULL, 0, START},
+    {"another chain altogether, for ever", ALL, FOREIGN, NULL, 0, START | ALWAYS},
     {"block 0 has no id", GENESIS, CHANGE, "del a.blockID", 0, START},
     {"block 0 is block 1", GENESIS, SHIFT, NULL, 1, START},
     {"the token has 18 decimals", CALL, CHANGE,
@@ -389,8 +399,9 @@ static void broken(const char *what) {
 
 static bool is_active(int node) {
   int64_t head = head_now();
-  bool begun = run.h->flags & START || head >= FAULT_FROM,
-       over = head >= FAULT_TO && !(run.h->flags & ALWAYS);
+  bool late = run.h->flags & LATE;
+  bool begun = run.h->flags & START || head >= (late ? LATE_FROM : FAULT_FROM);
+  bool over = head >= (late ? LATE_TO : FAULT_TO) && !(run.h->flags & ALWAYS);
   return begun && !over && (node == 0 || run.h->flags & ALL_OF_THEM);
 }
 
@@ -444,6 +455,9 @@ static struct view view_of(bool faulty) {
     if (run.h->how == FORK_AT_HEAD && v.solid >= FORK_AT)
       v.solid = FORK_AT - 1;
     return v;
+  case FOREIGN:
+    run.changed++;
+    return (struct view){&foreign, head, solid_of(&foreign, head)};
   default:
     return v;
   }
@@ -524,6 +538,7 @@ static void fault(struct fetch *f) {
   case SOLID_AT_HEAD:
   case FORK:
   case FORK_AT_HEAD:
+  case FOREIGN:
   case SHIFT:
     break;
   }
@@ -714,7 +729,7 @@ static bool run_case(const struct hostile *h, enum mode mode, bool loud) {
   if (mode != ONE && !(h->flags & ALL_OF_THEM))
     end_us = block_us(IN_TIME_BLOCK);
   if (fooled || may_stop)
-    end_us = block_us(FAULT_TO + 4);
+    end_us = block_us(LATE_TO + 4);
   int turns = 0;
   while (cursor.number < TARGET && nodes_wall_us < end_us && (!run.broken || fooled)) {
     take_turn(c, &cursor);

@@ -1,12 +1,13 @@
 // A wallet that we did not write, tronweb, on the simulated chain: what it builds, signs and broadcasts is taken, mined and
 // shown as on a real one. Then it pays a checkout, and transfers of other kinds end as the rules of matching say.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TronWeb, utils } from 'tronweb';
-import { Receiver, Server, hmacHex, standardSignatureOk, until } from './harness.mjs';
+import { BINARY, Receiver, Server, hmacHex, standardSignatureOk, until } from './harness.mjs';
 import { SimChain } from './simnode.mjs';
 
 const ABI = [
@@ -261,5 +262,23 @@ describe('verified, while witnesses change and a node lies', () => {
     }
     assert.equal((await of(failed)).status, 'pending');
     assert.ok((await signed.status()).head - start > 52, 'at least one election');
+  });
+
+  test('what was paid directly can be handed on and checked without the gateway', async () => {
+    const payment = await server.createOk(shop.live, { amount: '10.00' });
+    await signed.transfer(payment.address, payment.pay_amount);
+    await paid(payment);
+    const file = (await server.cli(['proof', 'export', String(payment.payment_id)])).stdout;
+    const { txid, token, to, witnesses } = JSON.parse(file);
+    assert.equal(to, payment.address);
+    const folder = mkdtempSync(path.join(tmpdir(), 'cryptopay-handed-on-'));
+    writeFileSync(path.join(folder, 'proof.json'), file);
+    writeFileSync(path.join(folder, 'witnesses.json'), JSON.stringify(witnesses));
+    const args = ['proof', 'verify', 'proof.json', '--witness-file', 'witnesses.json', '--network', 'custom', '--usdt-contract', token];
+    const verified = spawnSync(BINARY, [...args, '--json'], { cwd: folder, encoding: 'utf8' });
+    rmSync(folder, { recursive: true, force: true });
+    assert.equal(verified.status, 0, verified.stdout + verified.stderr);
+    assert.equal(JSON.parse(verified.stdout).txid, txid);
+    assert.equal(JSON.parse(verified.stdout).signed_by, 19);
   });
 });

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/bug.h"
+#include "core/proof.h"
 #include "node/chain.h"
 #include "simnode/answers.h"
 #include "wire/block_json.h"
@@ -38,7 +39,8 @@ static struct lab {
   bool frozen; // no blocks are made
   // what came out
   struct chain_cursor cursor;
-  int64_t blocks, transfers, forks, seen;
+  int64_t blocks, transfers, forks, seen, proven;
+  bool prove; // make a proof of each transfer that has one, and check it
   struct usdt value;
 } lab;
 
@@ -123,7 +125,7 @@ static inline void lab_close(void) {
   sim_free(lab.chain);
 }
 
-static inline struct chain *lab_chain(enum trust trust, int k) {
+static inline struct chain *lab_chain_from(enum trust trust, int k, struct str witnesses) {
   return chain_new(&(struct chain_options){.world = &lab_world,
                                            .fetcher = &lab_fetcher,
                                            .nodes = lab.config,
@@ -131,7 +133,12 @@ static inline struct chain *lab_chain(enum trust trust, int k) {
                                            .trust = trust,
                                            .k = k,
                                            .network = NETWORK_CUSTOM,
-                                           .token = lab.chain->contracts.token});
+                                           .token = lab.chain->contracts.token,
+                                           .witnesses = witnesses});
+}
+
+static inline struct chain *lab_chain(enum trust trust, int k) {
+  return lab_chain_from(trust, k, STR_NONE);
 }
 
 // What an honest node says of a block's transfers.
@@ -150,6 +157,31 @@ static inline void lab_truth(int64_t number, struct arena *a, struct block *b, s
       &answer);
   if (b->n > 0)
     assert_int_equal(receipts_read(&json, answer.body, b, r), SAID_THIS);
+}
+
+// A proof is made of what was given out, and checked with the chain's own set of witnesses.
+static inline void lab_prove(const struct chain_block *b, const struct chain_transfer *t) {
+  struct arena a;
+  struct buf file;
+  struct proof_statement said;
+  struct witness_list set = {0};
+  arena_init(&a, 16 << 20);
+  buf_init(&file, &a, PROOF_FILE_MAX);
+  const char *why = proof_make(t->proof, &lab.chain->contracts.token, b->headers, b->n_headers, &file);
+  if (why)
+    fail_msg("block %lld: %s", (long long)b->number, why);
+  for (int i = 0; i < lab.chain->n_witnesses && sim_active(lab.chain, i) >= 0; i++) {
+    set.who[i] = set.key[i] = lab.chain->witnesses[sim_active(lab.chain, i)].key.address;
+    set.n++;
+  }
+  why = proof_verify(buf_view(&file), &set, &a, &said);
+  if (why)
+    fail_msg("block %lld: %s", (long long)b->number, why);
+  assert_memory_equal(said.txid, t->txid, TXID_N);
+  assert_int_equal(said.amount.micro, t->value.micro);
+  assert_true(t->proven);
+  lab.proven++;
+  arena_free(&a);
 }
 
 // Exactly the chain's block, final by its own rule, with exactly its transfers.
@@ -172,6 +204,8 @@ static inline void lab_check(const struct chain_block *b, bool is_next) {
     assert_memory_equal(&t->to, &r.transfers[i].to, sizeof t->to);
     assert_int_equal(t->value.micro, r.transfers[i].value);
     lab.value.micro += t->value.micro;
+    if (lab.prove && t->proof.p)
+      lab_prove(b, t);
   }
   lab.transfers += b->n_transfers;
   arena_free(&a);

@@ -163,11 +163,10 @@ static void lagging(void **state) {
   }
 }
 
-static void forks(void **state) {
-  (void)state;
+static void forks_with(enum trust trust) {
   lab_open(2, &(struct sim_options){.witnesses = 27});
   mine(60);
-  struct chain *c = lab_chain(TRUST_ONE, 1);
+  struct chain *c = lab_chain(trust, 1);
   assert_true(lab_begin(c, 0));
   lab_follow(c, 60 * LAB_SECOND);
   for (int depth = 1; depth <= 16; depth++) {
@@ -182,6 +181,86 @@ static void forks(void **state) {
   lab_follow(c, 120 * LAB_SECOND);
   assert_true(lab.cursor.number >= sim_solid(lab.chain) - 1);
   assert_true(lab.transfers >= 10);
+  chain_free(c);
+  lab_close();
+}
+
+static void forks(void **state) {
+  (void)state;
+  forks_with(TRUST_ONE);
+  forks_with(TRUST_VERIFIED);
+}
+
+// Witnesses come and go, and sign with other keys: what signatures say follows, and lags little behind.
+static void witnesses_change(void **state) {
+  (void)state;
+  lab_open(2, &(struct sim_options){.witnesses = 27, .candidates = 35, .maintenance_ms = 180000});
+  mine(70);
+  struct chain *c = lab_chain(TRUST_VERIFIED, 2);
+  assert_true(lab_begin(c, 0));
+  for (int round = 0; round < 8; round++) {
+    pay(1000000 + round, SIM_DIRECT);
+    sim_vote(lab.chain, 27 + round, 1000000000 + round);
+    if (round % 3 == 1)
+      sim_rotate(lab.chain, sim_active(lab.chain, round), true);
+    for (int i = 0; i < 3; i++) {
+      lab_follow(c, 60 * LAB_SECOND);
+      if (lab.cursor.number < sim_solid(lab.chain) - 25)
+        fail_msg("round %d: %lld of %lld: %.*s", round, (long long)lab.cursor.number,
+                 (long long)sim_solid(lab.chain), STR_FMT(lab_status(c).trouble));
+    }
+  }
+  assert_int_equal(lab.transfers, 8);
+  chain_free(c);
+  lab_close();
+}
+
+// The state that was stored with the cursor is enough to go on, a day later too.
+static void restarts_verified(void **state) {
+  (void)state;
+  lab_open(2, &(struct sim_options){.witnesses = 27, .candidates = 30, .maintenance_ms = 600000});
+  mine(70);
+  struct chain *c = lab_chain(TRUST_VERIFIED, 1);
+  assert_true(lab_begin(c, 0));
+  for (int i = 0; i < 6; i++) {
+    lab_follow(c, 40 * LAB_SECOND);
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    struct str stored = chain_witnesses(c, &a);
+    assert_true(stored.n > 0);
+    chain_free(c);
+    pay(1000000, SIM_DIRECT);
+    if (i == 3)
+      mine(3000);
+    c = lab_chain_from(TRUST_VERIFIED, 1, str_copy(&a, stored));
+    lab_follow(c, 60 * LAB_SECOND);
+    arena_free(&a);
+  }
+  lab_follow(c, 120 * LAB_SECOND);
+  if (lab.cursor.number < sim_solid(lab.chain) - 20)
+    fail_msg("%lld of %lld: %.*s", (long long)lab.cursor.number, (long long)sim_solid(lab.chain),
+             STR_FMT(lab_status(c).trouble));
+  assert_int_equal(lab.transfers, 6);
+  chain_free(c);
+  lab_close();
+}
+
+// Every payment by a direct call can be proven with what is given out.
+static void gives_proofs(void **state) {
+  (void)state;
+  lab_open(1, &(struct sim_options){.witnesses = 27});
+  mine(60);
+  struct chain *c = lab_chain(TRUST_VERIFIED, 1);
+  assert_true(lab_begin(c, 0));
+  lab.prove = true;
+  for (int i = 0; i < 5; i++) {
+    pay(1000000 + i, SIM_DIRECT);
+    pay(2000000 + i, SIM_INTERNAL);
+    lab_follow(c, 9 * LAB_SECOND);
+  }
+  lab_follow(c, 120 * LAB_SECOND);
+  assert_int_equal(lab.transfers, 10);
+  assert_int_equal(lab.proven, 5);
   chain_free(c);
   lab_close();
 }
@@ -383,6 +462,9 @@ int main(void) {
       cmocka_unit_test(failover),
       cmocka_unit_test(lagging),
       cmocka_unit_test(forks),
+      cmocka_unit_test(witnesses_change),
+      cmocka_unit_test(restarts_verified),
+      cmocka_unit_test(gives_proofs),
       cmocka_unit_test(a_day),
       cmocka_unit_test(a_week_behind),
       cmocka_unit_test(behind_with_a_key),

@@ -32,6 +32,7 @@ struct chain *chain_new(const struct chain_options *o) {
   c->o.k = o->trust == TRUST_ONE || o->k < 1 ? 1 : o->k;
   c->block_bytes = c->receipts_bytes = FIRST_GUESS_BYTES;
   c->head_n = 1;
+  c->line.by_line = o->trust == TRUST_VERIFIED;
   arena_init(&c->scratch, SCRATCH_MAX);
   arena_init(&c->parse, SCRATCH_MAX);
   c->json = (struct block_json){.token = &c->o.token, .arena = &c->parse};
@@ -174,6 +175,7 @@ static void ask_all(struct chain *c) {
       break;
     round_run(c, &r);
     verify_line(c);
+    doubt_line(c);
     witnesses_answer(c);
     if (c->has_cursor && first_undecided(c, &c->line) > c->line.base.number + FINAL_BLOCKS_MAX)
       break;
@@ -191,7 +193,7 @@ void chain_turn(struct chain *c, const struct chain_cursor *cursor, struct arena
   out->final = ARENA_ARRAY(a, struct chain_block, FINAL_BLOCKS_MAX);
   out->n_final = give_agreed(c, &c->line, FINAL_BLOCKS_MAX, a, out->final);
   if (out->n_final > 0 && c->has_witnesses)
-    verify_given(c, out->final[out->n_final - 1].number);
+    out->n_final = verify_given(c, out->final[out->n_final - 1].number) ? out->n_final : 0;
   give_seen(c, a, out);
   out->wait_us = out->n_final > 0 ? 0 : wait_us(c);
 }

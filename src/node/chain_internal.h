@@ -9,11 +9,12 @@
 enum {
   SOLIDS_KEPT = 4,
   ROUND_ASKS_MAX = 32,            // questions at once
-  ROUND_BYTES = 24 * 1024 * 1024, // of their answers
+  ROUND_BYTES = 24 * 1024 * 1024, // of their answers at most
+  ANSWER_BYTES = 1024 * 1024,     // room for one, at least
   ROUNDS_MAX = 24,                // of a turn
   TURN_US = 5 * 1000000,          // no further round then
   FINAL_BLOCKS_MAX = 64,          // of a turn
-  BATCH_BYTES = 4 * 1024 * 1024,  // of an answer with several blocks, as far as can be foreseen
+  BATCH_BYTES = 2 * 1024 * 1024,  // of an answer with several blocks, as far as can be foreseen
   BLOCK_US = 3 * 1000000,         // between two blocks of main net
   PATIENCE_US = 2 * 1000000,      // a node that rests no longer than this is not passed over
   LAG_US = 15 * 1000000,          // a final head that is older than the newest by this: the node lags
@@ -123,6 +124,7 @@ bool block_holds(const struct block *b); // its id is that of its header
 void ask_words(struct chain *c, struct round *r, struct stretch *s, int64_t last);
 int read_blocks(struct chain *c, const struct want *w, const struct ask *a, struct block **out);
 void take_blocks(struct chain *c, const struct want *w, const struct ask *a);
+void refuse(struct chain *c, const struct want *w, struct str why); // to be asked no more about this block
 void take_receipts(struct chain *c, const struct want *w, const struct ask *a);
 int64_t first_undecided(struct chain *c, struct stretch *s);
 
@@ -138,8 +140,9 @@ void verify_line(struct chain *c);
 struct str verify_trouble(const struct chain *c); // static; absent: none
 bool verified_final(struct chain *c, int64_t number);
 bool receipts_prove(const struct version *v, const struct receipts *r);
+void doubt_line(struct chain *c);
 void give_proofs(struct chain *c, const struct version *v, struct arena *a, struct chain_block *out);
-void verify_given(struct chain *c, int64_t number);
+bool verify_given(struct chain *c, int64_t number); // false: they do not go on from the cursor
 void verify_credited(struct chain *c, const struct chain_cursor *cursor);
 
 // set.c

@@ -124,6 +124,14 @@ static struct str body_of(const struct ask *k, struct arena *a) {
   BUG("what is asked");
 }
 
+static int64_t most_of(const struct ask *k) {
+  return calls[k->what].large ? NODE_BLOCK_BYTES : NODE_SMALL_BYTES;
+}
+
+static int64_t limit_of(const struct ask *k) {
+  return k->max_bytes > 0 && k->max_bytes < most_of(k) ? k->max_bytes : most_of(k);
+}
+
 static struct fetch fetch_of(const struct ask *k, struct arena *a) {
   const struct node *n = k->node;
   struct str base = calls[k->what].solid ? n->config->solidity : n->config->url;
@@ -133,7 +141,7 @@ static struct fetch fetch_of(const struct ask *k, struct arena *a) {
       .body = body_of(k, a),
       .header = n->key_header ? str_of(n->key_header) : STR_NONE,
       .timeout_ms = large ? NODE_BLOCK_MS : NODE_SMALL_MS,
-      .max_bytes = large ? NODE_BLOCK_BYTES : NODE_SMALL_BYTES,
+      .max_bytes = (size_t)limit_of(k),
       .arena = a,
   };
 }
@@ -281,6 +289,12 @@ static void judge(struct ask *k, const struct fetch *f) {
   struct node *n = k->node;
   int64_t rest_s;
   k->error = f->error;
+  if (f->error == FETCH_TOO_LARGE && limit_of(k) < most_of(k)) {
+    k->outcome = OUTCOME_REFUSED;
+    k->why = STR("the answer is larger than was foreseen");
+    k->until_us = world_now(n->world);
+    return;
+  }
   k->why = refusal(f, &rest_s);
   count(k, f, rest_s);
   if (k->why.p) {

@@ -58,6 +58,8 @@ struct ask {
   struct tron_address address;
   struct str function; // "balanceOf(address)"
   struct str argument; // hex; may be absent
+  int64_t max_bytes;   // of the answer, where less than its kind's limit is foreseen; 0: that limit. More is
+                       // no failure of the node: FETCH_TOO_LARGE, and it does not rest
   // result
   enum outcome outcome;
   struct str answer;      // OUTCOME_ANSWER, OUTCOME_ABSENT: in the arena

@@ -11,6 +11,11 @@ bool block_holds(const struct block *b) {
   return b->header.number == 0 || !memcmp(id, b->id, sizeof id); // the first one's maker is no address
 }
 
+// Up at once, down slowly.
+static void note_bytes(int64_t *usual, int64_t bytes) {
+  *usual = bytes > *usual ? bytes : (15 * *usual + bytes) / 16 + 1;
+}
+
 // The blocks that were asked for, consecutive from the first one on; 0: it has none; -1: it was blamed.
 int read_blocks(struct chain *c, const struct want *w, const struct ask *a, struct block **out) {
   int max = (int)(w->end - w->number), n = 0;
@@ -36,13 +41,15 @@ int read_blocks(struct chain *c, const struct want *w, const struct ask *a, stru
       return -1;
     }
   if (n > 0)
-    c->block_bytes = (7 * c->block_bytes + (int64_t)a->answer.n / n) / 8 + 1;
+    note_bytes(&c->block_bytes, (int64_t)a->answer.n / n);
+  if (n > 0)
+    c->peers[w->peer].roomy = false;
   return n;
 }
 
 // What it says of this block is no use: others are asked about it.
-static void refuse(struct chain *c, const struct want *w, struct str why) {
-  struct place *p = stretch_place(w->s, w->number);
+void refuse(struct chain *c, const struct want *w, struct str why) {
+  struct place *p = w->s ? stretch_place(w->s, w->number) : NULL;
   if (p)
     p->refused |= (peers)1 << w->peer;
   peer_blame(c, w->peer, why);
@@ -113,7 +120,8 @@ void take_receipts(struct chain *c, const struct want *w, const struct ask *a) {
     absent(c, w);
     return;
   }
-  c->receipts_bytes = (7 * c->receipts_bytes + (int64_t)a->answer.n) / 8 + 1;
+  note_bytes(&c->receipts_bytes, (int64_t)a->answer.n);
+  c->peers[w->peer].roomy = false;
   enum said said = receipts_read(&c->json, a->answer, &v->b, &r);
   if (said != SAID_THIS || (is_verified(c, w->s) && !receipts_prove(v, &r)) ||
       !stretch_testify(w->s, w->number, v, &r, w->peer)) {

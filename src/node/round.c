@@ -1,10 +1,6 @@
 #include "node/chain_internal.h"
 #include "base/bug.h"
 
-static bool is_big(enum want_kind k) {
-  return k != WANT_GENESIS;
-}
-
 static enum ask_what ask_of(const struct want *w) {
   switch (w->kind) {
   case WANT_GENESIS:
@@ -21,15 +17,26 @@ static enum ask_what ask_of(const struct want *w) {
   return ASK_HEAD;
 }
 
+// Four times what is foreseen; all that a node may answer where that was not enough.
+static int64_t room_for(const struct chain *c, const struct want *w) {
+  int64_t blocks = w->end > w->number ? w->end - w->number : 1;
+  int64_t bytes = 4 * (w->kind == WANT_RECEIPTS ? c->receipts_bytes : blocks * c->block_bytes);
+  if (c->peers[w->peer].roomy || bytes > NODE_BLOCK_BYTES)
+    return NODE_BLOCK_BYTES;
+  return bytes < ANSWER_BYTES ? ANSWER_BYTES : bytes;
+}
+
 // False: the round is full.
 bool round_add(struct chain *c, struct round *r, const struct want *w) {
-  int64_t blocks = w->end > w->number ? w->end - w->number : 1;
-  int64_t bytes = w->kind == WANT_RECEIPTS ? c->receipts_bytes : blocks * c->block_bytes;
-  if (r->n == ROUND_ASKS_MAX || (r->n > 0 && is_big(w->kind) && r->bytes + bytes > ROUND_BYTES))
+  int64_t bytes = room_for(c, w);
+  if (r->n == ROUND_ASKS_MAX || (r->n > 0 && r->bytes + bytes > ROUND_BYTES))
     return false;
-  r->bytes += is_big(w->kind) ? bytes : 0;
-  r->asks[r->n] =
-      (struct ask){.node = c->peers[w->peer].node, .what = ask_of(w), .number = w->number, .end = w->end};
+  r->bytes += bytes;
+  r->asks[r->n] = (struct ask){.node = c->peers[w->peer].node,
+                               .what = ask_of(w),
+                               .number = w->number,
+                               .end = w->end,
+                               .max_bytes = bytes};
   r->wants[r->n++] = *w;
   return true;
 }
@@ -49,6 +56,9 @@ static void take(struct chain *c, const struct want *w, const struct ask *a) {
   struct peer *p = &c->peers[w->peer];
   if (a->outcome == OUTCOME_REFUSED || a->outcome == OUTCOME_LATER) {
     p->quiet_us = a->until_us;
+    if (a->error == FETCH_TOO_LARGE && p->roomy)
+      refuse(c, w, STR("its answers are too large"));
+    p->roomy = p->roomy || a->error == FETCH_TOO_LARGE;
     return;
   }
   switch (w->kind) {

@@ -76,6 +76,20 @@ static void drop_testimony(struct stretch *s, struct testimony *t) {
   arena_free(&mem);
 }
 
+// Another block, or none, is the line's here: what was said of the old one is void.
+static void line_left(struct stretch *s, struct place *p) {
+  p->line = NULL;
+  p->refused = 0;
+  if (!s->by_line)
+    return;
+  for (struct testimony *t = p->heard, *next; t; t = next) {
+    next = t->next;
+    drop_testimony(s, t);
+  }
+  p->heard = NULL;
+  p->testified = 0;
+}
+
 static void empty_place(struct stretch *s, struct place *p) {
   for (struct version *v = p->versions, *next; v; v = next) {
     next = v->next;
@@ -146,7 +160,10 @@ static void relink(struct stretch *s) {
   for (int i = 0; i < STRETCH_BLOCKS_MAX; i++) {
     struct place *p = &s->places[i];
     struct version *was = p->line;
-    p->line = linked ? choose(p, parent) : NULL;
+    struct version *now = linked ? choose(p, parent) : NULL;
+    if (was && now != was)
+      line_left(s, p);
+    p->line = now;
     if (was && was->shown && p->line != was) {
       was->shown = false;
       note_fork(s, s->base.number + 1 + i);
@@ -204,7 +221,7 @@ static void take_back(struct stretch *s, struct place *p, int who) {
     if (p->line == v) {
       if (v->shown)
         note_fork(s, v->b.header.number);
-      p->line = NULL;
+      line_left(s, p);
     }
     drop_version(s, v);
   }

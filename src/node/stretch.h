@@ -51,6 +51,7 @@ struct place {
 };
 
 struct stretch {
+  bool by_line;  // verified mode: what is testified is about the line's block, whoever told it
   bool has_base; // false: whatever the first block hangs on
   struct chain_cursor base;
   struct place places[STRETCH_BLOCKS_MAX]; // [0] is base.number + 1

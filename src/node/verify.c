@@ -96,6 +96,14 @@ struct str verify_trouble(const struct chain *c) {
   return STR_NONE;
 }
 
+// K nodes have no receipts for the block that is the line's: it is not the one that they follow, whoever
+// signed it. The others are asked for theirs.
+void doubt_line(struct chain *c) {
+  const struct place *p = c->has_cursor ? stretch_place(&c->line, first_undecided(c, &c->line)) : NULL;
+  if (c->o.trust == TRUST_VERIFIED && p && p->line && __builtin_popcount(p->refused) >= c->o.k)
+    verify_reject(c, p->line, STR("its block is not the one of which enough others have receipts"));
+}
+
 static bool amount_of(const struct block_tx *t, int64_t *out) {
   uint64_t value = 0;
   for (int i = 0; i < 32; i++) {
@@ -178,16 +186,17 @@ void give_proofs(struct chain *c, const struct version *v, struct arena *a, stru
 }
 
 // The state after the last block that is given out: it belongs to the cursor when that is stored.
-void verify_given(struct chain *c, int64_t number) {
+bool verify_given(struct chain *c, int64_t number) {
   c->given = c->at;
   while (c->given.number < number) {
     const struct place *p = stretch_place(&c->line, c->given.number + 1);
     if (!p || !p->line || !version_check(p->line))
-      return;
+      return false;
     enum header_verdict verdict = witnesses_take(&c->given, &p->line->signed_header);
     if (verdict != HEADER_TAKEN && verdict != HEADER_NOT_COUNTED)
-      return;
+      return false;
   }
+  return true;
 }
 
 void verify_credited(struct chain *c, const struct chain_cursor *cursor) {

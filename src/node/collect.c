@@ -52,7 +52,10 @@ void refuse(struct chain *c, const struct want *w, struct str why) {
   struct place *p = w->s ? stretch_place(w->s, w->number) : NULL;
   if (p)
     p->refused |= (peers)1 << w->peer;
-  peer_blame(c, w->peer, why);
+  if (w->kind == WANT_RECEIPTS && w->s->by_line) // or is it the line that is wrong? see doubt_line()
+    c->peers[w->peer].quiet_us = world_now(c->world) + PATIENCE_US / 2;
+  else
+    peer_blame(c, w->peer, why);
 }
 
 // It does not have what it calls final. Behind one address there may be several nodes: try again soon.
@@ -149,7 +152,7 @@ static peers who_should(struct chain *c, struct stretch *s, int64_t number, peer
   if (stretch_agreed(s, number, c->o.k, &best))
     return 0;
   peers done = p->testified | p->refused;
-  if (!(active & ~done))
+  if (!(active & ~done) || p->refused)
     set = usable;
   need = c->o.k - best;
   for (int i = 0; i < c->n && need > 0; i++)

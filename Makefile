@@ -92,9 +92,12 @@ $(B)/gen/web.h: $(B)/gen/web.c ;
 
 # Unit tests: test/unit/core_*.c may link only base, wire and core. What includes test/support/database.h (or what builds on it) runs
 # on both engines; what includes test/support/postgres.h, on PostgreSQL only.
-UNIT := $(patsubst test/unit/%.c,$(B)/test/%,$(wildcard test/unit/*.c))
-ON_POSTGRES := $(patsubst test/unit/%.c,$(B)/test/%,$(shell grep -l 'support/postgres.h"' test/unit/*.c))
-ON_BOTH := $(patsubst test/unit/%.c,$(B)/test/%,$(shell grep -lE 'support/(database|gateway|store|book|chain).h"' test/unit/*.c))
+# What has one thread is nothing for the thread sanitizer
+ONE_THREAD := test/unit/node_%.c
+UNIT_SRC := $(filter-out $(if $(filter tsan,$(VARIANT)),$(ONE_THREAD)),$(wildcard test/unit/*.c))
+UNIT := $(patsubst test/unit/%.c,$(B)/test/%,$(UNIT_SRC))
+ON_POSTGRES := $(patsubst test/unit/%.c,$(B)/test/%,$(shell grep -l 'support/postgres.h"' $(UNIT_SRC)))
+ON_BOTH := $(patsubst test/unit/%.c,$(B)/test/%,$(shell grep -lE 'support/(database|gateway|store|book|chain).h"' $(UNIT_SRC)))
 FUZZ := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 .PHONY: unit
 unit: $(UNIT) $(FUZZ:%=$(B)/replay/%) ## unit tests, on both engines, and all that fuzzing has found so far

@@ -57,6 +57,13 @@ static void forget_sighting(struct payment *p, int64_t number) {
   p->seen_txid = STR_NONE;
 }
 
+// What it is when nothing is seen.
+static enum pay_sub unseen_sub(const struct payment *p) {
+  if (p->received.micro > 0)
+    return SUB_UNDERPAID;
+  return p->status == PAY_PENDING ? SUB_WAITING : SUB_NONE;
+}
+
 void payment_open(struct payment *p, const struct pay_policy *policy, int64_t now_us) {
   p->status = PAY_PENDING;
   p->sub = SUB_WAITING;
@@ -77,7 +84,7 @@ void payment_take_over(struct payment *p, const struct payment *old) {
     p->sub = SUB_UNDERPAID;
   if (!is_seen(old))
     return;
-  p->sub = SUB_SEEN;
+  p->sub = old->sub;
   p->seen_number = old->seen_number;
   p->seen_txid = old->seen_txid;
 }
@@ -92,6 +99,8 @@ void payment_replace(struct payment *old, int64_t by_row, bool takes_over, struc
     old->due_us = 0; // the reservation is the new payment's now
   } else {
     old->due_us = next_due_us(old);
+    if (is_seen(old))
+      old->sub = unseen_sub(old);
   }
   forget_sighting(old, INT64_MAX);
   old->replaced_by = by_row;
@@ -230,13 +239,6 @@ void payment_review(struct payment *p, const struct pay_transfer *t, struct pay_
 
 void payment_rest_is_taken(struct payment *p) {
   p->sub = SUB_REVIEW;
-}
-
-// What it is when nothing is seen.
-static enum pay_sub unseen_sub(const struct payment *p) {
-  if (p->received.micro > 0)
-    return SUB_UNDERPAID;
-  return p->status == PAY_PENDING ? SUB_WAITING : SUB_NONE;
 }
 
 enum err payment_seen(struct payment *p, int64_t number, struct str txid, struct pay_effects *fx) {

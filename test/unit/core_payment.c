@@ -266,6 +266,21 @@ static void what_is_seen_cannot_be_cancelled_but_extended(void **state) {
   assert_int_equal(payment_seen(&p, 501, STR("tx"), &fx), ERR_MOVE);
 }
 
+static void a_replaced_payment_is_seen_no_more(void **state) {
+  (void)state;
+  struct payment old = opened(), p = opened();
+  struct pay_effects fx;
+  old.is_test = p.is_test = false;
+  assert_int_equal(payment_seen(&old, 500, STR("tx"), &fx), ERR_NONE);
+  old.sub = SUB_CONFIRMING; // as it is read later
+  payment_take_over(&p, &old);
+  assert_int_equal(p.sub, SUB_CONFIRMING);
+  payment_replace(&old, 2, false, &fx); // another amount: what was seen goes into review
+  assert_int_equal(old.status, PAY_EXPIRED);
+  assert_int_equal(old.sub, SUB_NONE);
+  assert_int_equal(old.seen_number, 0);
+}
+
 static void a_sighting_ends_with_its_block(void **state) {
   (void)state;
   struct payment p = opened();
@@ -402,6 +417,7 @@ int main(void) {
       cmocka_unit_test(a_live_payment_keeps_its_reservation_through_the_quarantine),
       cmocka_unit_test(what_is_seen_cannot_be_cancelled_but_extended),
       cmocka_unit_test(a_sighting_ends_with_its_block),
+      cmocka_unit_test(a_replaced_payment_is_seen_no_more),
       cmocka_unit_test(the_successor_sees_what_the_old_one_saw),
       cmocka_unit_test(the_merchant_accepts),
       cmocka_unit_test(what_gave_its_reservation_back_gets_none),

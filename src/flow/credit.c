@@ -64,7 +64,7 @@ static void reserve_rest(struct credit *c, struct job *j) {
   if (usdt_cmp(c->rest_before, rest) != 0 && usdt_cmp(c->rest_before, p->pay_amount) != 0)
     JOB_OP(j, Q_RESERVATION_DROP, v_int(p->address_id), v_int(c->rest_before.micro), v_int(p->row));
   c->rest_op = -1;
-  if (rest.micro <= 0 || !p->due_us || p->sub == SUB_REVIEW)
+  if (rest.micro <= 0 || !p->due_us || p->sub == SUB_REVIEW || p->status == PAY_PAID)
     return;
   c->rest_op = j->n_ops;
   JOB_OP(j, Q_RESERVATION_PUT, v_int(p->address_id), v_int(rest.micro), v_int(p->row));

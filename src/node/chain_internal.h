@@ -118,6 +118,7 @@ void peer_settle(struct chain *c, int who); // what it told below a final head o
 // head.c
 void ask_head(struct chain *c, struct round *r);
 void take_head(struct chain *c, const struct want *w, const struct ask *a);
+void line_cut(struct chain *c, int64_t from); // a fork
 
 // collect.c
 bool block_holds(const struct block *b); // its id is that of its header

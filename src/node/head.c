@@ -50,12 +50,16 @@ static void fork(struct chain *c, const struct want *w) {
   c->head_us = world_now(c->world);
 }
 
+void line_cut(struct chain *c, int64_t from) {
+  stretch_cut(&c->line, from, c->o.trust == TRUST_VERIFIED ? 1 : c->o.k);
+}
+
 static void tell(struct chain *c, int who, const struct block *blocks, int n) {
   int64_t solid = c->peers[who].solids[0].number;
   for (int i = 0; i < n; i++) {
     const struct chain_id *was = stretch_id(&c->line, blocks[i].header.number);
     if (was && memcmp(was->bytes, blocks[i].id, CHAIN_ID_N))
-      stretch_cut(&c->line, blocks[i].header.number);
+      line_cut(c, blocks[i].header.number);
     stretch_tell(&c->line, &blocks[i], who, blocks[i].header.number <= solid);
   }
 }

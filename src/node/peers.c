@@ -146,7 +146,7 @@ void peer_settle(struct chain *c, int who) {
     if (!memcmp(stretch_id(&c->line, s->number), &s->id, sizeof s->id))
       stretch_final(&c->line, s->number, who);
     else if (stretch_told_by(&c->line, s->number, who) == stretch_place(&c->line, s->number)->line)
-      stretch_cut(&c->line, c->line.base.number + 1); // it has left the fork on which it stood
+      line_cut(c, c->line.base.number + 1); // it has left the fork on which it stood
     return;
   }
 }

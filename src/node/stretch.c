@@ -268,12 +268,12 @@ enum told stretch_tell(struct stretch *s, const struct block *b, int who, bool i
   return told;
 }
 
-void stretch_cut(struct stretch *s, int64_t from) {
+void stretch_cut(struct stretch *s, int64_t from, int k) {
   for (int i = 0; i < STRETCH_BLOCKS_MAX; i++)
     if (s->base.number + 1 + i >= from)
       for (int who = 0; who < PEERS_MAX; who++) {
         struct version *v = stretch_told_by(s, s->base.number + 1 + i, who);
-        if (v && !(v->final >> who & 1))
+        if (v && (!(v->final >> who & 1) || __builtin_popcount(v->final) < k))
           take_back(s, &s->places[i], who);
       }
   relink(s);

@@ -73,8 +73,9 @@ enum told { TOLD_NEW, TOLD_KNOWN, TOLD_OTHER, TOLD_UNLINKED, TOLD_FULL };
 enum told stretch_tell(struct stretch *s, const struct block *b, int who, bool is_final);
 // The version that `who` told at this height; NULL: none.
 struct version *stretch_told_by(struct stretch *s, int64_t number, int who);
-// A fork: what nobody calls final is dropped from this height on.
-void stretch_cut(struct stretch *s, int64_t from);
+// A fork: from this height on a node's word is dropped unless it calls that block final, and K in all do: one
+// that lies must not pin it.
+void stretch_cut(struct stretch *s, int64_t from, int k);
 // The line up to there is final for `who`, as far as it told it.
 void stretch_final(struct stretch *s, int64_t number, int who);
 // The receipts of `v` as `who` gave them (fitting v's block). False: no room.

@@ -2,7 +2,7 @@
 #pragma once
 #include "random.h"
 
-enum { NODES_MAX = 3 };
+enum { GATEWAYS_MAX = 3 };
 
 struct below {
   const char *database; // for the store

@@ -177,7 +177,8 @@ static void tell_oracle(struct node *n, struct heard *list, int count) {
   struct sim *s = n->sim;
   for (int i = 0; i < count; i++)
     list[i].answer.code = list[i].code;
-  s->oracle->hints_true = s->n_nodes == 1 && below->fired(n->number) == n->fired_before;
+  s->oracle->head = s->oracle->heads[n->number];
+  s->oracle->hints_true = !s->onchain && s->n_nodes == 1 && below->fired(n->number) == n->fired_before;
   bool any = below->nodes > 1;
   for (int i = 0; i < count; i++) // what has failed runs again behind the others
     any |= list[i].faulty;

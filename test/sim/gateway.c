@@ -91,6 +91,9 @@ static bool gateway_open(struct node *n) {
         .env = &n->env, .poster = receivers_courier(n), .concurrency = POSTS_MAX / 2, .per_host = 4});
   else
     drop_memory(n);
+  n->sim->oracle->heads[n->number] = 0;
+  if (n->running)
+    onchain_attach(n);
   return n->running;
 }
 
@@ -140,6 +143,7 @@ struct view *gateway_view(struct node *n, int project, int mode, const struct o_
 }
 
 static void gateway_close(struct node *n) {
+  onchain_detach(n, false);
   webhook_worker_free(n->worker);
   store_close(n->env.store);
   drop_memory(n);
@@ -202,6 +206,7 @@ void gateway_restart(struct node *n) {
   receivers_abort(n);
   while (store_run_queued(n->env.store, 1000))
     ;
+  onchain_detach(n, true);
   gateway_close(n);
   if (gateway_crashed(n))
     below->revive(n->number);
@@ -212,7 +217,7 @@ void gateway_restart(struct node *n) {
 static void set_world(struct sim *s) {
   s->now_us = START_US;
   s->mono_us = 1;
-  for (int i = 0; i < NODES_MAX; i++) {
+  for (int i = 0; i < GATEWAYS_MAX; i++) {
     struct node *n = &s->nodes[i];
     n->sim = s;
     n->number = i;
@@ -248,6 +253,7 @@ void gateway_begin(struct sim *s) {
   rng_bytes(&s->entropy, s->seal.bytes, sizeof s->seal.bytes);
   receivers_init(s);
   s->n_nodes = 1 + (int)(s->seed % (uint64_t)below->nodes);
+  s->onchain = s->oracle->onchain = onchain_new(s);
   for (int i = 0; i < s->n_nodes; i++)
     if (!gateway_open(&s->nodes[i]))
       violation(s->oracle, "the template does not open");
@@ -263,4 +269,5 @@ void gateway_end(struct sim *s) {
     drop_all(&s->nodes[i]);
     gateway_close(&s->nodes[i]);
   }
+  onchain_free(s->onchain);
 }

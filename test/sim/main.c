@@ -68,14 +68,24 @@ static void rounds(struct sim *s) {
   }
 }
 
+// What is final is in the book, what has ended by its time has ended.
+static void live_settle(struct sim *s) {
+  if (!s->onchain)
+    return;
+  onchain_quiet(s);
+  oracle_chain_quiet(s->oracle);
+}
+
 // Without faults, within three hours (the longest wait is one) everything that waits is done.
 static void liveness(struct sim *s) {
   below->calm();
   s->calm = true;
+  live_settle(s);
   rounds(s);
   oracle_check_quiet(s->oracle, 0);
   clock_tick(s, 49 * HOUR); // past every end, extended twice at most
   sweep(s);
+  live_settle(s);
   rounds(s);
   for (int i = 0; i < s->n_nodes; i++)
     if (gateway_crashed(&s->nodes[i]))

@@ -161,7 +161,7 @@ static void count(void (*add)(const char *group, const char *name, int64_t n)) {
 }
 
 static const struct below net = {.database = url,
-                                 .nodes = NODES_MAX,
+                                 .nodes = GATEWAYS_MAX,
                                  .setup = setup,
                                  .save = save,
                                  .begin = begin,

@@ -267,7 +267,9 @@ static void step_address(struct node *n, int project) {
     return;
   fired_before = gateway_faults(n);
   int64_t kind = rng_below(&s->rng, 4);
-  if (s->oracle->addresses[index].removed && kind < 3)
+  if (s->onchain && kind == 3)
+    return; // what has money on it is not given away: the model would have to know what was unmatched
+  if (!s->onchain && s->oracle->addresses[index].removed && kind < 3)
     address_release(n, project, index);
   else if (kind == 0)
     address_add(n, project, index);

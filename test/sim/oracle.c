@@ -54,7 +54,7 @@ void oracle_open(struct oracle *o, const struct intent *op) {
 
 // ---- changes of a payment --------------------------------------------------------------------------------
 
-static void count_move(const struct o_payment *p, int from, int from_sub) {
+void o_count_move(const struct o_payment *p, int from, int from_sub) {
   static const char *const subs[] = {"-",        "waiting", "seen",   "confirming", "underpaid",
                                      "overpaid", "late",    "review", "cancelled"};
   char text[64];
@@ -70,13 +70,13 @@ static void add_delivery(struct oracle *o, int index, int event, int64_t now_us)
       (struct o_delivery){.payment = index, .event = event, .created_us = now_us};
 }
 
-static void tell(struct oracle *o, int index, int event, int64_t now_us) {
+void o_tell(struct oracle *o, int index, int event, int64_t now_us) {
   const struct o_project *project = &o->projects[o->payments[index].project];
   if (project->webhook[0] && (event == TOLD_PAID || (project->events & event)))
     add_delivery(o, index, event, now_us);
 }
 
-static bool lengthen(struct o_payment *p, const struct o_policy *policy, int bit) {
+bool o_lengthen(struct o_payment *p, const struct o_policy *policy, int bit) {
   int64_t end = p->expires_us + policy->window_us, latest = p->first_expires_us + DAY;
   end = end < latest ? end : latest;
   if ((p->extended & bit) || end <= p->expires_us)
@@ -118,34 +118,34 @@ static int money(struct oracle *o, int index, int64_t value, int64_t block_us, i
       p->status = O_EXPIRED;
       told |= TOLD_EXPIRED;
     } else if (p->status == O_PENDING) {
-      lengthen(p, policy, 2);
+      o_lengthen(p, policy, 2);
     }
   }
   for (int event = TOLD_PAID; event <= TOLD_UNDERPAID; event *= 2)
     if (told & event)
-      tell(o, index, event, now_us);
+      o_tell(o, index, event, now_us);
   return 0;
 }
 
-static int expire(struct oracle *o, int index, int64_t now_us) {
+int o_expire(struct oracle *o, int index, int64_t now_us) {
   struct o_payment *p = &o->payments[index];
   if (p->status != O_PENDING)
     return 409;
   p->status = O_EXPIRED;
   if (p->received == 0)
     p->sub = SUBST_NONE;
-  tell(o, index, TOLD_EXPIRED, now_us);
+  o_tell(o, index, TOLD_EXPIRED, now_us);
   return 0;
 }
 
 static int cancel(struct oracle *o, int index, int64_t now_us) {
   struct o_payment *p = &o->payments[index];
-  if (o_status_at(p, now_us) != O_PENDING || p->sub != SUBST_WAITING)
+  if (o_status_at(p, now_us) != O_PENDING || p->sub != SUBST_WAITING || p->seen)
     return 409;
   p->status = O_FAILED;
   p->sub = SUBST_CANCELLED;
   p->cancelled_us = now_us;
-  tell(o, index, TOLD_FAILED, now_us);
+  o_tell(o, index, TOLD_FAILED, now_us);
   return 0;
 }
 
@@ -163,12 +163,12 @@ static int change(struct oracle *o, int index, enum action action, int64_t now_u
   case DO_LATE:
     return money(o, index, rest, now_us > after ? now_us : after, now_us);
   case DO_EXPIRE:
-    return expire(o, index, now_us);
+    return o_expire(o, index, now_us);
   case DO_CANCEL:
   case DO_TEST_CANCEL:
     return cancel(o, index, now_us);
   case DO_EXTEND:
-    return o_status_at(p, now_us) == O_PENDING && lengthen(p, &o->projects[p->project].policy, 1) ? 0 : 409;
+    return o_status_at(p, now_us) == O_PENDING && o_lengthen(p, &o->projects[p->project].policy, 1) ? 0 : 409;
   case ACTIONS:
     break;
   }
@@ -194,9 +194,9 @@ static void end_first(struct oracle *o, int index, int64_t now_us) {
   int from = p->status, from_sub = p->sub;
   if (from != O_PENDING || p->received >= p->pay_amount || at >= p->quarantine_us)
     return;
-  expire(o, index, now_us);
+  o_expire(o, index, now_us);
   p->version++;
-  count_move(p, from, from_sub);
+  o_count_move(p, from, from_sub);
 }
 
 int oracle_apply(struct oracle *o, int index, enum action action, int64_t now_us) {
@@ -211,7 +211,7 @@ int oracle_apply(struct oracle *o, int index, enum action action, int64_t now_us
   int refused = change(o, index, action, now_us);
   if (!refused) {
     p->version++;
-    count_move(p, from, from_sub);
+    o_count_move(p, from, from_sub);
   }
   return refused;
 }
@@ -270,11 +270,13 @@ static void close_old(struct oracle *o, const struct intent *op, int old, int by
     p->received = 0;
     p->sub = SUBST_NONE;
     p->holds = false;
+    p->rest = 0;
   }
+  p->seen = false;
   p->replaced_by = by;
   p->version++;
   if (from != p->status)
-    count_move(p, from, from_sub);
+    o_count_move(p, from, from_sub);
 }
 
 static void check_pair(const struct oracle *o, const struct intent *op, const struct o_payment *facts) {
@@ -286,7 +288,7 @@ static void check_pair(const struct oracle *o, const struct intent *op, const st
   for (int i = 0; i < o->n_payments; i++) {
     const struct o_payment *p = &o->payments[i];
     bool same = !p->is_test && strcmp(p->address, facts->address) == 0;
-    if (same && p->holds && p->pay_amount == facts->pay_amount)
+    if (same && p->holds && (p->pay_amount == facts->pay_amount || p->rest == facts->pay_amount))
       violation(o, "%s with %lld micro is reserved twice, for %s and %s", p->address,
                 (long long)p->pay_amount, p->order, op->order);
     if (same && project->xpub)
@@ -304,8 +306,11 @@ static void check_pair(const struct oracle *o, const struct intent *op, const st
 
 static bool pair_taken(const struct oracle *o, const char *address, int64_t amount) {
   for (int i = 0; i < o->n_payments; i++)
-    if (o->payments[i].holds && o->payments[i].pay_amount == amount &&
+    if (o->payments[i].holds && (o->payments[i].pay_amount == amount || o->payments[i].rest == amount) &&
         strcmp(o->payments[i].address, address) == 0)
+      return true;
+  for (int i = 0; i < o->n_kept; i++)
+    if (o->kept[i].value == amount && strcmp(o->kept[i].address, address) == 0)
       return true;
   return false;
 }
@@ -355,6 +360,9 @@ void oracle_add(struct oracle *o, const struct intent *op, const struct o_paymen
     p->match_from_us = before->match_from_us;
     p->received = before->received;
     p->sub = p->received ? SUBST_UNDERPAID : SUBST_WAITING;
+    p->rest = before->rest;
+    p->seen = before->seen;
+    p->seen_number = before->seen_number;
   } else if (op->mode == 1) {
     check_pair(o, op, facts);
   } else if (facts->pay_amount != op->amount) {
@@ -523,9 +531,9 @@ void oracle_acted(struct oracle *o, const struct intent *op, const struct answer
 void oracle_expired(struct oracle *o, int index, int64_t now_us) {
   struct o_payment *p = &o->payments[index];
   int from = p->status, from_sub = p->sub;
-  if (expire(o, index, now_us) == 0) {
+  if (o_expire(o, index, now_us) == 0) {
     p->version++;
-    count_move(p, from, from_sub);
+    o_count_move(p, from, from_sub);
   }
 }
 

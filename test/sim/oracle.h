@@ -23,6 +23,9 @@ enum {
   ADDRESS_TEXT = 40,
   URL_TEXT = 96,
   ANSWER_TEXT = 1024,
+  TRANSFERS_MAX = 512, // of the chain
+  ARRIVALS_MAX = 32,   // in a block
+  KEPT_MAX = 64,
 };
 
 // As stored.
@@ -30,6 +33,8 @@ enum { O_PENDING, O_PAID, O_EXPIRED, O_FAILED };
 enum {
   SUBST_NONE = 0,
   SUBST_WAITING = 1,
+  SUBST_SEEN = 2,
+  SUBST_CONFIRMING = 3,
   SUBST_UNDERPAID = 4,
   SUBST_OVERPAID = 5,
   SUBST_LATE = 6,
@@ -65,7 +70,7 @@ struct o_project {
   struct o_policy policy;
   struct o_key keys[2][KEYS_MAX];
   int n_keys[2];
-  int64_t listed_seq[NODES_MAX]; // the last change of its address list, by the node that made it
+  int64_t listed_seq[GATEWAYS_MAX]; // the last change of its address list, by the node that made it
 };
 
 struct o_address {
@@ -78,13 +83,16 @@ struct o_payment {
   int64_t id, row;
   int project;
   bool is_test;
-  char order[ORDER_TEXT], address[ADDRESS_TEXT], txid[64];
+  char order[ORDER_TEXT], address[ADDRESS_TEXT], txid[80];
   int64_t amount, pay_amount, received;
   int scale, status, sub, extended;
   int64_t created_us, match_from_us, first_expires_us, expires_us, quarantine_us, cancelled_us, paid_us;
   int replaced_by; // index; -1: none
   bool holds;      // a reservation
-  bool stored;     // the checker's: seen in the table
+  int64_t rest;    // what is left to pay, where that is reserved too; 0: not
+  bool seen;       // money for it stands in a block that is not final, by the newest look
+  int64_t seen_number;
+  bool stored; // the checker's: seen in the table
   int64_t version;
   int transfers;
   int64_t sum; // of its transfers, those that count for nothing included
@@ -135,6 +143,46 @@ struct o_delivery {
   int64_t seen, accepted;
 };
 
+// The chain, as it really is (onchain.c).
+struct o_arrival {
+  char txid[65], to[ADDRESS_TEXT];
+  int log_index;
+  int64_t value;
+};
+
+struct o_block {
+  int64_t number, time_us;
+  uint8_t id[32];
+  struct o_arrival arrivals[ARRIVALS_MAX];
+  int n;
+};
+
+// What was done about one of them.
+enum reason {
+  BECAUSE_CREDITED,
+  BECAUSE_UNKNOWN,
+  BECAUSE_SHARED,
+  BECAUSE_PAID,
+  BECAUSE_CANCELLED,
+  BECAUSE_EARLY,
+  BECAUSE_TOO_LATE,
+  BECAUSE_REPLACED,
+  BECAUSE_DUST,
+  BECAUSE_LATE
+};
+
+struct o_transfer {
+  struct o_arrival arrival;
+  int64_t number, block_us;
+  enum reason reason;
+  int payment; // index of the one that it is for, or may be for; -1: none
+};
+
+struct o_kept { // a pair that was seen paid though nobody had reserved it
+  char address[ADDRESS_TEXT];
+  int64_t value;
+};
+
 struct o_idempotent {
   int project, mode;
   char key[32];
@@ -165,6 +213,14 @@ struct oracle {
   struct o_address maybe_address[ADDRESSES_MAX];
   bool has_maybe_address[ADDRESSES_MAX];
   const struct payment_id_key *id_key;
+  struct onchain *onchain; // NULL: this run has no chain
+  bool followed;           // since `cursor` was read for the first time
+  int64_t cursor, cursor_us;
+  int64_t heads[GATEWAYS_MAX], head; // as the nodes show it; the one that answers now
+  struct o_transfer transfers[TRANSFERS_MAX];
+  int n_transfers;
+  struct o_kept kept[KEPT_MAX];
+  int n_kept;
   bool hints_true; // no fault since the start, so nothing was rolled back: allocation takes the smallest
                    // surcharge
 };
@@ -222,3 +278,21 @@ void oracle_check_payments(struct oracle *o); // only these
 void oracle_settle(struct oracle *o, const struct intent *op);
 // After the liveness phase.
 void oracle_check_quiet(struct oracle *o, int64_t now_us);
+
+// ---- changes that several files make (oracle.c) ----
+void o_tell(struct oracle *o, int index, int event, int64_t now_us); // 0: at a time that the database tells
+bool o_lengthen(struct o_payment *p, const struct o_policy *policy, int bit);
+int o_expire(struct oracle *o, int index, int64_t now_us);
+void o_count_move(const struct o_payment *p, int from, int from_sub);
+
+void oracle_learn_rows(struct oracle *o); // oracle_db.c
+
+// ---- the chain (oracle_chain.c) ----
+bool onchain_block(struct onchain *l, int64_t number, struct o_block *out); // false: there is none
+int64_t onchain_solid(const struct onchain *l);
+bool onchain_was_sent(const struct onchain *l, const char *txid, const char *to);
+void oracle_chain_settle(struct oracle *o); // before a gateway looks: nothing may be unknown
+void oracle_chain_follow(struct oracle *o); // after it has: what it has stored must be what the chain gives
+void oracle_chain_read(struct oracle *o);   // the same, where the checker is looking already
+void oracle_chain_check(struct oracle *o);  // transfers and the book
+void oracle_chain_quiet(struct oracle *o);  // all is final: nothing waits

@@ -210,7 +210,7 @@ static void check_payment(struct check *c, struct found *st, struct o_payment *p
   same(c, "pay_amount", row, look_int(st, 5), p->pay_amount);
   same(c, "received", row, look_int(st, 6), p->received);
   same(c, "status", row, look_int(st, 7), p->status);
-  same(c, "substatus", row, look_int(st, 8), p->sub);
+  same(c, "substatus", row, look_int(st, 8), p->seen ? SUBST_SEEN : p->sub);
   same_text(c, "address", row, look_text(st, 9), p->address);
   same(c, "created_us", row, look_int(st, 10), p->created_us);
   same(c, "match_from_us", row, look_int(st, 11), p->match_from_us);
@@ -221,6 +221,8 @@ static void check_payment(struct check *c, struct found *st, struct o_payment *p
   same(c, "cancelled_us", row, look_int(st, 16), p->cancelled_us);
   same(c, "paid_us", row, look_int(st, 17), p->paid_us);
   same(c, "replaced_by", row, look_int(st, 18), p->replaced_by < 0 ? 0 : c->o->payments[p->replaced_by].row);
+  if (c->o->onchain && !p->is_test) // a sighting that came and went has counted, too
+    p->version = look_int(st, 19);
   same(c, "version", row, look_int(st, 19), p->version);
   same(c, "scale", row, look_int(st, 20), p->scale);
   if (p->status == O_PAID && !p->txid[0])
@@ -287,14 +289,19 @@ static void check_reservations(struct check *c) {
                "JOIN addresses a ON a.id = r.address_id");
   int n = 0, held = 0;
   for (; look_next(st); n++) {
+    if (look_int(st, 0) < 0) { // kept back
+      n--;
+      continue;
+    }
     const struct o_payment *p = &c->o->payments[index_of_row(c, look_int(st, 0))];
     same(c, "whether a reservation is held", p->row, 1, p->holds);
-    same(c, "reserved amount", p->row, look_int(st, 1), p->pay_amount);
+    if (look_int(st, 1) != p->rest)
+      same(c, "reserved amount", p->row, look_int(st, 1), p->pay_amount);
     same_text(c, "reserved address", p->row, look_text(st, 2), p->address);
     same(c, "project of the reserved address", p->row, project_of(c, look_int(st, 3)), p->project);
   }
   for (int i = 0; i < c->o->n_payments; i++)
-    held += c->o->payments[i].holds;
+    held += c->o->payments[i].holds + (c->o->payments[i].rest != 0);
   same(c, "number of reservations", 0, n, held);
 }
 
@@ -383,7 +390,7 @@ static void check_idempotent(struct check *c) {
 // ---- all of it -------------------------------------------------------------------------------------------
 
 // Rows of payments must be known before open operations are settled: actions are found by them.
-static void learn_rows(struct oracle *o) {
+void oracle_learn_rows(struct oracle *o) {
   for (int i = 0; i < o->n_payments; i++)
     if (!o->payments[i].row && !payment_id_to_row(o->id_key, o->payments[i].id, &o->payments[i].row))
       violation(o, "payment_id out of range");
@@ -392,10 +399,11 @@ static void learn_rows(struct oracle *o) {
 void oracle_check(struct oracle *o, bool settle) {
   struct check c = {o};
   look_begin(o);
-  learn_rows(o);
+  oracle_learn_rows(o);
   check_projects(&c);
   if (settle)
     settle_open(&c);
+  oracle_chain_read(o);
   check_addresses(&c);
   check_payments(&c);
   check_orders(&c);
@@ -403,6 +411,7 @@ void oracle_check(struct oracle *o, bool settle) {
   check_transfers(&c);
   check_deliveries(&c);
   check_idempotent(&c);
+  oracle_chain_check(o);
   look_end();
   stats_count("checks", "of the whole database");
 }
@@ -410,7 +419,8 @@ void oracle_check(struct oracle *o, bool settle) {
 void oracle_check_payments(struct oracle *o) {
   struct check c = {o};
   look_begin(o);
-  learn_rows(o);
+  oracle_learn_rows(o);
+  oracle_chain_read(o);
   check_payments(&c);
   look_end();
 }
@@ -418,7 +428,7 @@ void oracle_check_payments(struct oracle *o) {
 void oracle_settle(struct oracle *o, const struct intent *op) {
   struct check c = {o};
   look_begin(o);
-  learn_rows(o);
+  oracle_learn_rows(o);
   settle(&c, op);
   look_end();
   stats_count("unanswered", "operations");
@@ -452,7 +462,7 @@ static void check_schedule(struct check *c) {
 void oracle_check_quiet(struct oracle *o, int64_t now_us) {
   struct check c = {o};
   look_begin(o);
-  learn_rows(o);
+  oracle_learn_rows(o);
   same(&c, "webhooks that still wait", 0, look_count("SELECT COUNT(*) FROM deliveries WHERE status = 0"), 0);
   check_schedule(&c);
   look_end();

@@ -61,7 +61,9 @@ int o_status_at(const struct o_payment *p, int64_t now_us) {
   return p->status == O_PENDING && p->is_test && now_us >= p->expires_us ? O_EXPIRED : p->status;
 }
 
-static int sub_at(const struct o_payment *p, int64_t now_us) {
+static int sub_at(const struct oracle *o, const struct o_payment *p, int64_t now_us) {
+  if (p->seen)
+    return o->head > p->seen_number ? SUBST_CONFIRMING : SUBST_SEEN;
   return p->sub == SUBST_WAITING && o_status_at(p, now_us) == O_EXPIRED ? SUBST_NONE : p->sub;
 }
 
@@ -72,7 +74,6 @@ static const char *yes_no(bool b) {
 void text_answer(const struct oracle *o, const struct o_payment *p, int64_t now_us, char out[ANSWER_TEXT]) {
   struct parts t = parts_of(p);
   char paid[256] = "";
-  (void)o;
   if (p->status == O_PAID)
     snprintf(paid, sizeof paid, ",\"txid\":\"%s\",\"paid_at\":\"%s\",\"paid_at_iso\":\"%s\"", p->txid, t.paid,
              t.paid_iso);
@@ -83,7 +84,7 @@ void text_answer(const struct oracle *o, const struct o_payment *p, int64_t now_
       "\"" BASE_URL
       "/pay/?id=%lld\",\"expires_at\":\"%s\",\"is_test\":%s,\"expires_at_iso\":\"%s\",\"substatus\":%s%s}}",
       (long long)p->id, p->order, text_status(o_status_at(p, now_us)), t.amount, t.pay_amount, p->address,
-      (long long)p->id, t.expires, yes_no(p->is_test), t.expires_iso, sub_name(sub_at(p, now_us)), paid);
+      (long long)p->id, t.expires, yes_no(p->is_test), t.expires_iso, sub_name(sub_at(o, p, now_us)), paid);
 }
 
 void text_public(const struct oracle *o, const struct o_payment *p, int64_t now_us, char out[ANSWER_TEXT]) {
@@ -101,7 +102,7 @@ void text_public(const struct oracle *o, const struct o_payment *p, int64_t now_
 void text_webhook(const struct oracle *o, const struct o_payment *p, const struct o_delivery *d,
                   char out[ANSWER_TEXT]) {
   struct parts t = parts_of(p);
-  char paid[128] = "\"txid\":null,\"paid_at\":null";
+  char paid[160] = "\"txid\":null,\"paid_at\":null";
   if (d->event == TOLD_PAID)
     snprintf(paid, sizeof paid, "\"txid\":\"%s\",\"paid_at\":\"%s\"", p->txid, t.paid);
   snprintf(out, ANSWER_TEXT,

@@ -1,11 +1,13 @@
 // One simulated run: the real use cases and handlers, with a clock, randomness, faults and receivers that
-// follow from the seed. On SQLite (in memory, with a disk that fails) one node; on PostgreSQL up to NODES_MAX
-// nodes on one database, with connections that fail.
+// follow from the seed. On SQLite (in memory, with a disk that fails) one node; on PostgreSQL up to
+// GATEWAYS_MAX nodes on one database, with connections that fail.
 #pragma once
 #include "base/bell.h"
 #include "daemon/webhook_worker.h"
 #include "below.h"
 #include "http/app.h"
+#include "onchain.h"
+#include "net/fetch.h"
 #include "oracle.h"
 #include "random.h"
 
@@ -45,6 +47,13 @@ struct view {
   int events;
 };
 
+struct feeder {           // a node's way to those of the chain
+  struct fetcher fetcher; // first
+  struct node *node;
+};
+
+struct watcher;
+
 struct node { // one gateway
   struct sim *sim;
   int number;
@@ -54,6 +63,8 @@ struct node { // one gateway
   struct app app;
   struct webhook_worker *worker;
   struct courier courier;
+  struct watcher *watcher; // NULL: this run has no chain
+  struct feeder feeder;
   bool running;
   int64_t asleep_until; // step: it does nothing before, then goes on with what it remembers
   // requests
@@ -74,10 +85,11 @@ struct sim {
   int64_t now_us, mono_us;
   struct seal_key seal;
   struct payment_id_key id_key;
-  struct node nodes[NODES_MAX];
+  struct node nodes[GATEWAYS_MAX];
   int n_nodes;
   enum mood mood[RECEIVERS];
-  bool calm; // liveness: everybody answers
+  bool calm;               // liveness: everybody answers
+  struct onchain *onchain; // NULL: without a chain
   // what was made
   struct oracle *oracle;
   struct intent again[16]; // requests to send once more

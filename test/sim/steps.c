@@ -226,6 +226,7 @@ static void step_status(struct node *n) {
   bool in_public = rng_percent(&s->rng, 25);
   struct view none = {0}, *v = in_public ? &none : gateway_view(n, reader, mode, key);
   bool ended = v->expires_us && v->expires_us <= s->now_us;
+  o->head = o->heads[n->number];
   struct signature sign = {
       .api_key = key->api_key, .secret = key->secret, .v2 = v->require_v2, .bad = rng_percent(&s->rng, 5)};
   int status = call_status(n, p->id, in_public ? NULL : &sign, body, sizeof body);
@@ -346,6 +347,8 @@ void steps_one(struct sim *s) {
     step_pause(n);
   else if (s->n_nodes > 1 && rng_percent(&s->rng, 8))
     together_step(s);
+  else if (s->onchain && rng_percent(&s->rng, 15))
+    onchain_step(n);
   else if (kind < 26)
     step_create(n);
   else if (kind < 32)

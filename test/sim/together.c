@@ -47,7 +47,7 @@ static bool is_ready(struct sim *s) {
 }
 
 static void race(struct sim *s, void (*what)(void *self)) {
-  struct racer racers[NODES_MAX];
+  struct racer racers[GATEWAYS_MAX];
   struct heard list[HEARD_MAX];
   int n = 0;
   for (int i = 0; i < s->n_nodes; i++)

@@ -44,7 +44,7 @@ _Thread_local int wire_node = -1;
 static int server_port;
 static struct wire_calls calls;
 static struct line lines[DESCRIPTORS];
-static struct ends ends[NODES_MAX];
+static struct ends ends[GATEWAYS_MAX];
 static struct late late[LATE_MAX];
 static int n_late;
 static int64_t skipped_us;
@@ -306,7 +306,7 @@ void wire_begin(void) {
 
 void wire_calm(void) {
   wire_deliver();
-  for (int i = 0; i < NODES_MAX; i++) {
+  for (int i = 0; i < GATEWAYS_MAX; i++) {
     memset(ends[i].in, 0, sizeof ends[i].in);
     memset(ends[i].left, 0, sizeof ends[i].left);
     ends[i].refused = 0;
@@ -342,7 +342,7 @@ int64_t wire_fired(int node) {
 
 int64_t wire_begun(enum wire_fault kind) {
   int64_t n = 0;
-  for (int i = 0; i < NODES_MAX; i++)
+  for (int i = 0; i < GATEWAYS_MAX; i++)
     n += ends[i].begun[kind];
   return n;
 }

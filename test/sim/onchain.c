@@ -27,7 +27,7 @@ struct onchain {
   struct sim_chain *chain;
   struct sim_node nodes[NODES];
   enum weather weather[NODES];
-  char urls[NODES][16];
+  char urls[NODES][16], genesis[65];
   struct chain_node configured[NODES];
   struct settings_nodes list;
   struct settings_chain settings;
@@ -106,6 +106,9 @@ struct onchain *onchain_new(struct sim *s) {
                                         .trust = alone ? TRUST_ONE : TRUST_QUORUM,
                                         .k = alone ? 1 : 2,
                                         .token = l->chain->contracts.token};
+  hex_encode(sim_block(l->chain, 0)->id, 32, l->genesis);
+  if (!alone) // as of the public networks: otherwise the first to answer would say which chain it is
+    l->settings.genesis = str_of(l->genesis);
   arena_init(&l->answers, FETCH_ARENA_MAX);
   sim_mine(l->chain, 10);
   l->final = sim_solid(l->chain);

@@ -20,7 +20,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { TXS = 250, TRANSFERS = 124, OURS = 5, TAIL = 40, WITNESSES = 27, ANSWERS_MAX = 1 << 30 };
+enum { TXS = 250, TRANSFERS = 124, OURS = 5, HEAD = 10, TAIL = 40, WITNESSES = 27, ANSWERS_MAX = 1 << 30 };
 
 struct memory_node { // serves from memory
   struct fetcher fetcher;
@@ -117,10 +117,10 @@ static void fill_block(struct sim_chain *c, int64_t block, int64_t open) {
 }
 
 static void make_chain(struct memory_node *m, int64_t blocks, int64_t open) {
-  int64_t begin_ms = (now_us(CLOCK_REALTIME) / 1000 - (blocks + TAIL - 10) * 3000) / 3000 * 3000;
+  int64_t begin_ms = (now_us(CLOCK_REALTIME) / 1000 - (blocks + TAIL) * 3000) / 3000 * 3000;
   struct sim_chain *c = sim_new(&(struct sim_options){.witnesses = WITNESSES, .genesis_ms = begin_ms});
   m->sim = (struct sim_node){.chain = c};
-  sim_mine(c, 1);
+  sim_mine(c, HEAD);
   for (int64_t i = 0; i < blocks; i++)
     fill_block(c, i, open);
   sim_mine(c, TAIL);
@@ -158,7 +158,6 @@ static struct settings *load_settings(struct arena *a, const char *folder, const
       {STR("data"), str_of(folder)},
       {STR("network"), STR("custom")},
       {STR("trust"), str_of(trust)},
-      {STR("start-block"), STR("1")},
       {STR("usdt-contract"), STR("TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t")}, // replaced below: the chain's own
       {STR("node"), STR("http://127.0.0.1:1 rate=10000")},
   };
@@ -181,6 +180,12 @@ static int64_t follow(struct watcher *w, struct env *env, int64_t last) {
     arena_reset(&a);
     chain_view_get(env->chain, &a, &s);
     if (turns > 100000 || (s.trouble.p && turns > 1000)) {
+      struct chain_node_status *list;
+      int n = watcher_nodes(w, &a, &list);
+      for (int i = 0; i < n; i++)
+        fprintf(stderr, "catch_up: %.*s: head %lld, final %lld, %lld requests. %.*s\n", STR_FMT(list[i].name),
+                (long long)list[i].head, (long long)list[i].solid, (long long)list[i].requests_today,
+                STR_FMT(list[i].trouble));
       fprintf(stderr, "catch_up: stands at %lld: %.*s\n", (long long)s.cursor.number, STR_FMT(s.trouble));
       exit(1);
     }
@@ -212,7 +217,7 @@ int main(int argc, char **argv) {
   }
   g.env.chain = chain_view_new();
   struct watcher *w = watcher_new(&(struct watcher_options){
-      .env = &g.env, .chain = &s->chain, .nodes = &s->node, .fetcher = &m.fetcher, .start_block = 1});
+      .env = &g.env, .chain = &s->chain, .nodes = &s->node, .fetcher = &m.fetcher, .start_block = HEAD + 1});
   int64_t last = m.n - TAIL, cpu = now_us(CLOCK_PROCESS_CPUTIME_ID);
   int64_t follow_us = follow(w, &g.env, last);
   cpu = now_us(CLOCK_PROCESS_CPUTIME_ID) - cpu;

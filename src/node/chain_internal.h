@@ -104,10 +104,9 @@ void peer_blame(struct chain *c, int who, struct str why);
 bool peer_usable(const struct chain *c, int who);  // is asked now, or after a short rest
 bool peer_askable(const struct chain *c, int who); // now
 peers peers_usable(const struct chain *c);
-peers peers_active(const struct chain *c); // the first K of them that do not lag
-int peers_first(const struct chain *c);    // whose head is followed; -1: nobody
-const struct solid *
-peers_best(const struct chain *c); // newest final head of those that can be asked; NULL: none
+peers peers_active(const struct chain *c);  // the first K of them that do not lag
+int peers_first(const struct chain *c);     // whose head is followed; -1: nobody
+int64_t peers_final(const struct chain *c); // height that K of them call final, no one's word; 0: none
 int64_t peer_interval_us(struct chain *c, int who);
 void ask_genesis(struct chain *c, struct round *r);
 void take_genesis(struct chain *c, int who, const struct ask *a);

@@ -1,14 +1,17 @@
 // Level with the chain or behind it, and what is wrong.
 #include "node/chain_internal.h"
 
-enum { PACE_US = 20 * 1000000, SHORT_US = 30 * 1000000 };
+enum {
+  PACE_US = 20 * 1000000,
+  SHORT_US = 30 * 1000000,
+  LEFT_MAX = 1000 * 1000 * 1000 /* blocks: a lifetime */
+};
 
 void level_judge(struct chain *c) {
-  const struct solid *best = peers_best(c);
-  int64_t now_us = world_now(c->world);
+  int64_t best = peers_final(c), now_us = world_now(c->world);
   if (!best || !c->has_cursor)
     return;
-  int64_t behind = best->number - c->line.base.number;
+  int64_t behind = best - c->line.base.number;
   if (!c->behind && behind > BEHIND_BLOCKS) {
     c->behind = true;
     c->behind_since_us = now_us;
@@ -32,17 +35,17 @@ static int64_t blocks_a_day(const struct chain *c) {
 // At the pace so far, less what is added to the chain meanwhile; no faster than the day's budget in the long
 // run.
 int64_t level_estimate_us(const struct chain *c) {
-  const struct solid *best = peers_best(c);
-  int64_t now_us = world_now(c->world), took_us = now_us - c->behind_since_us;
+  int64_t best = peers_final(c), now_us = world_now(c->world), took_us = now_us - c->behind_since_us;
   int64_t done = c->line.base.number - c->behind_from, day = blocks_a_day(c);
   if (!c->behind || !best || took_us < PACE_US || done <= 0)
     return 0;
-  int64_t left = best->number - c->line.base.number, each_us = took_us / done;
+  int64_t left = best - c->line.base.number, each_us = took_us / done;
   if (day > 0 && left > day / 4 && each_us < 86400 * (int64_t)1000000 / day)
     each_us = 86400 * (int64_t)1000000 / day;
-  if (each_us >= BLOCK_US)
+  if (each_us >= BLOCK_US || left > LEFT_MAX)
     return 0; // not at this pace
-  return now_us + left * each_us / (BLOCK_US - each_us) * BLOCK_US;
+  int64_t blocks = left * each_us / (BLOCK_US - each_us);
+  return blocks > LEFT_MAX ? 0 : now_us + blocks * BLOCK_US;
 }
 
 static int count(peers set) {

@@ -21,12 +21,14 @@ peers peers_usable(const struct chain *c) {
   return set;
 }
 
-const struct solid *peers_best(const struct chain *c) {
-  const struct solid *best = NULL;
+int64_t peers_final(const struct chain *c) {
+  int64_t best = 0;
   for (int i = 0; i < c->n; i++) {
-    const struct solid *s = &c->peers[i].solids[0];
-    if (peer_usable(c, i) && s->time_us && (!best || s->number > best->number))
-      best = s;
+    int64_t number = c->peers[i].solids[0].number;
+    int n = 0;
+    for (int j = 0; j < c->n; j++)
+      n += peer_usable(c, j) && c->peers[j].solids[0].number >= number;
+    best = peer_usable(c, i) && n >= c->o.k && number > best ? number : best;
   }
   return best;
 }

@@ -2,7 +2,6 @@
 #include "node/chain_internal.h"
 
 void chain_status_get(const struct chain *c, struct chain_status *out) {
-  const struct solid *best = peers_best(c);
   *out = (struct chain_status){.configured = c->n > 0, .cursor = c->line.base, .behind = c->behind};
   for (int i = 0; i < c->n; i++) {
     const struct peer *p = &c->peers[i];
@@ -15,7 +14,7 @@ void chain_status_get(const struct chain *c, struct chain_status *out) {
       out->head_us = p->head_us;
     }
   }
-  out->solid = best ? best->number : 0;
+  out->solid = peers_final(c);
   out->level_us = level_estimate_us(c);
   out->trouble = c->trouble;
 }

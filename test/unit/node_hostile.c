@@ -9,7 +9,9 @@
 //   build/test/node_hostile WORD         those whose name has the word, with what happens
 #include "../support/hostile.h"
 
+#include "base/hex.h"
 #include "node/client.h"
+#include "wire/block_json.h"
 #include <sys/resource.h>
 
 enum {
@@ -54,6 +56,7 @@ enum how {
   STAND,   // still, at block FAULT_FROM
   BACK,    // and forth by so many blocks
   SOLID_AT_HEAD,
+  FAR,          // a final head of the greatest number, with an id that holds
   FORK,         // another chain from FORK_AT on, final as far as that one is
   FORK_AT_HEAD, // the same, not final above FORK_AT - 1
   FOREIGN,      // another chain altogether
@@ -64,6 +67,7 @@ enum {
   ALWAYS = 2,        // it never mends
   START = 4,         // from the start on
   ALL_OF_THEM = 8,   // every node does so
+  LAST = 64,         // the last of them does, not the first
   LATE = 16,         // from LATE_FROM to LATE_TO
   SIGNED_TWICE = 32, // all witnesses have signed two histories: not in verified mode, which trusts in that
                      // they do not
@@ -342,6 +346,7 @@ static const struct hostile cases[] = {
     {"every head is final, for ever", SOLID, SOLID_AT_HEAD, NULL, 0, START | ALWAYS | FOOLS},
     {"every head is final and has its receipts", SOLID | RECEIPTS, SOLID_AT_HEAD, NULL, 0, FOOLS},
     {"a final head far in the future", SOLID, CHANGE, "add " RAW "number 1000000", 0, 0},
+    {"a final head at the end of all numbers", SOLID, FAR, NULL, 0, START | ALWAYS | FOOLS},
     {"blocks far in the future", BLOCK, CHANGE, "add " RAW "number 1000000", 0, 0},
     {"a final head above the newest block", SOLID, CHANGE, "add " RAW "number 5", 0, 0},
     {"a final head with another's id", SOLID, CHANGE, "digit a.blockID -1", 0, 0},
@@ -380,6 +385,11 @@ static const struct hostile cases[] = {
     {"other witnesses", WITNESSES, CHANGE, "digit a.witnesses[*].address -1", 0, START},
     {"one witness fewer", WITNESSES, CHANGE, "del a.witnesses[0]", 0, START},
     {"witnesses make no sense", WITNESSES, BODY, "{\"witnesses\":{\"a\":[]}}", 0, START},
+    {"block 0 of another time", GENESIS, CHANGE, "set " RAW "timestamp 4102444800000", 0,
+     START | ALWAYS | LAST},
+    {"block 0 of another slot", GENESIS, CHANGE, "set " RAW "timestamp 1", 0, START | ALWAYS | LAST},
+    {"signatures by nobody, for ever", BLOCK, CHANGE, "digit a.block_header.witness_signature 100", 0,
+     ALWAYS},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -405,7 +415,8 @@ static bool is_active(int node) {
   bool late = run.h->flags & LATE;
   bool begun = run.h->flags & START || head >= (late ? LATE_FROM : FAULT_FROM);
   bool over = head >= (late ? LATE_TO : FAULT_TO) && !(run.h->flags & ALWAYS);
-  return begun && !over && (node == 0 || run.h->flags & ALL_OF_THEM);
+  int which = run.h->flags & LAST && run.mode != ONE ? NODES_N - 1 : 0;
+  return begun && !over && (node == which || run.h->flags & ALL_OF_THEM);
 }
 
 static int kind_of(struct str path, struct str body) {
@@ -500,6 +511,20 @@ static struct str inserted(const struct fetch *f, struct str answer, const char 
   return str_printf(f->arena, "%.*s%s%.*s", before, answer.p, text, (int)answer.n - before, at + 1);
 }
 
+static struct str far_head(const struct fetch *f) {
+  struct block_header h = {.number = BLOCK_NUMBER_MAX, .time_ms = nodes_wall_us / 1000};
+  uint8_t id[BLOCK_ID_N];
+  char id_hex[2 * BLOCK_ID_N + 1];
+  block_id(&h, id, NULL);
+  hex_encode(id, sizeof id, id_hex);
+  return str_printf(
+      f->arena,
+      "{\"blockID\":\"%s\",\"block_header\":{\"raw_data\":{\"number\":%lld,\"txTrieRoot\":\"%064d\","
+      "\"parentHash\":\"%064d\",\"witness_address\":\"41%040d\",\"timestamp\":%lld},"
+      "\"witness_signature\":\"" H64 H64 "00\"}}",
+      id_hex, (long long)h.number, 0, 0, 0, (long long)h.time_ms);
+}
+
 static void fault(struct fetch *f) {
   const struct hostile *h = run.h;
   struct str was = f->answer;
@@ -513,6 +538,10 @@ static void fault(struct fetch *f) {
     break;
   case HEAD_OF:
     f->answer.n = f->answer.n > 4 ? f->answer.n * (size_t)h->number / 100 : f->answer.n;
+    break;
+  case FAR:
+    f->answer = far_head(f);
+    run.changed++;
     break;
   case INSERT:
     f->answer = inserted(f, f->answer, h->text);
@@ -761,6 +790,8 @@ static bool run_case(const struct hostile *h, enum mode mode, bool loud) {
   chain_free(c);
   if (fooled)
     run.broken = NULL;
+  if (mode != ONE && h->how == FAR && s.behind)
+    broken("one node's word makes all wait");
   if (cursor.number < TARGET && !fooled && !may_stop)
     broken("it did not get on");
   if (run.longest_ms > TURN_MAX_MS)

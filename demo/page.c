@@ -61,8 +61,8 @@ static void cstr(FILE *out, const char *s) {
 static void product(FILE *out, const struct shop *shop) {
   fputs("<h1>Demo shop</h1><p class=\"soft\">A shop of its own: it knows the gateway at ", out);
   cstr(out, shop->gateway_url);
-  fputs(" only through its test keys. The payment page opens beside it; come back here by this tab: its "
-        "website, shop.example.com, does not exist.</p><div class=\"card row\"><div><strong>",
+  fputs(" only through its API keys. The payment page opens beside it; come back here by this tab: its "
+        "website does not exist.</p><div class=\"card row\"><div><strong>",
         out);
   cstr(out, shop->product);
   fputs("</strong><p class=\"soft\">", out);
@@ -80,7 +80,8 @@ static void product(FILE *out, const struct shop *shop) {
 static void orders(FILE *out, const struct shop *shop) {
   fputs("<h2>Orders</h2>", out);
   if (!shop->orders[0].id[0])
-    fputs("<p class=\"soft\">None yet. Buy something: the payment page opens, and its test buttons pay.</p>",
+    fputs("<p class=\"soft\">None yet. Buy something: the payment page opens. In test mode its "
+          "buttons pay, else a wallet does.</p>",
           out);
   for (int i = 0; i < ORDERS && shop->orders[i].id[0]; i++) {
     const struct order *o = &shop->orders[i];

@@ -1,8 +1,8 @@
 // A small shop to try the gateway with: one product, a "Buy" button, and a page that shows each webhook as it
 // arrives.
 //   cryptopay-shop --listen 127.0.0.1:8090 --gateway http://localhost:8080
-// SHOP_API_KEY, SHOP_API_SECRET and SHOP_WEBHOOK_SECRET hold the project's test keys. One thread, everything
-// in memory.
+// SHOP_API_KEY, SHOP_API_SECRET and SHOP_WEBHOOK_SECRET hold the project's keys, test or live. One thread,
+// everything in memory.
 #include "gateway.h"
 #include "page.h"
 

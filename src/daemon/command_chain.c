@@ -64,7 +64,8 @@ enum err command_rescan(struct call *c) {
   if (!e)
     e = flow_rescan(c->env, c->a, from, &row);
   if (e == ERR_NOT_FOUND)
-    e = call_refuse(c, ERR_SETTING, "from", "Only blocks that are in the book already are read again.");
+    e = call_refuse(c, ERR_SETTING, "from",
+                    "Only blocks that are in the book are read again; the last one: cryptopay chain status");
   if (e)
     return e;
   if (c->gateway->watcher)

@@ -59,7 +59,9 @@ int run_proof_verify(struct cli *c) {
   if (!file.p)
     return cli_fail(c, EXIT_REFUSED, "cannot read %s", name);
   struct str json = file_get(&c->arena, trusted, WITNESS_FILE_MAX);
-  if (!json.p || !witness_list_of_file(json, &set))
+  if (!json.p)
+    return cli_fail(c, EXIT_REFUSED, "cannot read %s", trusted);
+  if (!witness_list_of_file(json, &set))
     return cli_fail(c, EXIT_REFUSED, "%s is no JSON array of 1 to 27 addresses", trusted);
   const char *why = proof_verify(file, &set, &c->arena, &s);
   if (!why && !address_same(&s.token, &c->settings.chain.token))

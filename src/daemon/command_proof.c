@@ -15,6 +15,10 @@ enum err command_proof_export(struct call *c) {
   enum err e = call_number(c, "payment_id", &id);
   if (!e)
     e = flow_proof(c->env, c->a, id, &file);
+  if (e == ERR_NO_PROOF)
+    e = call_refuse(
+        c, e, "payment_id",
+        "No proof is kept: it is not paid, another contract made the transfer, or trust was not verified:K.");
   if (e)
     return e;
   jsonw_open(&c->out, '{');

@@ -113,6 +113,10 @@ enum err command_payment_accept(struct call *c) {
   enum err e = call_number(c, "id", &o.payment_id);
   if (!e)
     e = flow_payment_accept(c->env, c->a, &o, &p);
+  if (e == ERR_MOVE)
+    e = call_refuse(
+        c, e, "id",
+        "Nothing waits to be accepted: no money has arrived, it is paid already, or it is a test.");
   if (!e)
     put_payment(c, &p);
   return e;

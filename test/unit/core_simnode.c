@@ -253,7 +253,10 @@ static void the_gateways_rules_follow_it_over_maintenances(void **state) {
   f->chain->witnesses[29].rotated = true;
   sim_mine(f->chain, 1);
   header_as_gateway(f, 1, &h);
-  struct witnesses_start start = {f->chain->options.genesis_ms, 120000, 1, h.header.time_ms, {0}};
+  struct witnesses_start start = {.genesis_ms = f->chain->options.genesis_ms,
+                                  .interval_ms = 120000,
+                                  .number = 1,
+                                  .time_ms = h.header.time_ms};
   memcpy(start.id, h.id, sizeof start.id);
   set_as_told(f, &set);
   witnesses_begin(&w, &start, &set);

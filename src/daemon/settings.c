@@ -340,7 +340,7 @@ static bool derive(struct loading *l, struct settings *s) {
   s->base_url = s->base.text.p;
   enum setting at;
   why = settings_chain_join(s, l->arena, &at);
-  return !why || FAIL(l, "%s: %s", spelling(l, at), why);
+  return !why || FAIL(l, "%s: %s", spelling(l, (int)at), why);
 }
 
 bool settings_load(struct settings *s, struct arena *a, const struct settings_input *in, struct str *error) {

@@ -7,6 +7,7 @@
 #include "http/loops.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -152,13 +153,15 @@ void server_stop(struct server *s, int grace_ms) {
   atomic_store(&s->stop, STOP_NEW);
   int fd = loops_quiesce(s->loops);
   if (fd >= 0)
-    close(fd);
+    shutdown(fd, SHUT_RDWR); // refuses who comes now; a loop may just be using its number, so it is closed later
   for (int64_t until = now_us(s) + grace_ms * 1000; atomic_load(&s->running) && now_us(s) < until;)
     nap();
   atomic_store(&s->stop, STOP_WORK);
   wait_for_working(s);
   hall_stop(s->hall);
   loops_stop(s->loops);
+  if (fd >= 0)
+    close(fd);
   reaper_stop(s->reaper);
   free_server(s);
 }

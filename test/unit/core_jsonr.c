@@ -200,7 +200,7 @@ static void typed(void **state) {
   (void)state;
   struct jsonr r;
   struct str key, s;
-  int64_t n;
+  int64_t n = 0;
   bool yes = false;
   uint8_t bytes[2];
   jsonr_init(&r,

@@ -153,7 +153,8 @@ void server_stop(struct server *s, int grace_ms) {
   atomic_store(&s->stop, STOP_NEW);
   int fd = loops_quiesce(s->loops);
   if (fd >= 0)
-    shutdown(fd, SHUT_RDWR); // refuses who comes now; a loop may just be using its number, so it is closed later
+    shutdown(fd,
+             SHUT_RDWR); // refuses who comes now; a loop may just be using its number, so it is closed later
   for (int64_t until = now_us(s) + grace_ms * 1000; atomic_load(&s->running) && now_us(s) < until;)
     nap();
   atomic_store(&s->stop, STOP_WORK);

@@ -106,7 +106,8 @@ unit: $(UNIT) $(FUZZ:%=$(B)/replay/%) ## unit tests, on both engines, and all th
 	@set -e; for t in $(FUZZ); do echo "== replay $$t"; $(RUNNER) $(B)/replay/$$t test/fuzz/corpus/$$t/* 2>$(B)/replay/$$t.log || { tail -n 30 $(B)/replay/$$t.log; exit 1; }; done
 
 # Two at a time: they mostly wait for the server, which `make unit` has for them.
-ON_POSTGRES_ALL := $(patsubst %,%.on-postgres,$(ON_POSTGRES) $(filter-out $(ON_POSTGRES),$(ON_BOTH)))
+# Memory is the same on both: the address sanitizer sees those that run on both on SQLite only.
+ON_POSTGRES_ALL := $(patsubst %,%.on-postgres,$(ON_POSTGRES) $(if $(filter asan,$(VARIANT)),,$(filter-out $(ON_POSTGRES),$(ON_BOTH))))
 .PHONY: unit-postgres $(ON_POSTGRES_ALL)
 unit-postgres: $(ON_POSTGRES_ALL)
 $(ON_POSTGRES_ALL): %.on-postgres: %

@@ -102,16 +102,11 @@ static struct chain_block seen_block(const struct version *v, struct arena *a) {
   out.transfers = ARENA_ARRAY(a, struct chain_transfer, v->b.n);
   for (int i = 0; i < v->b.n; i++) {
     const struct block_tx *t = &v->b.txs[i];
-    uint64_t value = 0;
-    bool fits = true;
-    for (int j = 0; j < 32; j++) {
-      fits = fits && (j >= 24 || !t->amount[j]);
-      value = value << 8 | t->amount[j];
-    }
-    if (!t->is_direct || !t->succeeded || !fits || value == 0 || value > TRANSFER_VALUE_MAX)
+    int64_t value;
+    if (!t->is_direct || !t->succeeded || !transfer_value(t->amount, &value))
       continue;
     struct chain_transfer *x = &out.transfers[out.n_transfers++];
-    *x = (struct chain_transfer){.from = t->from, .to = t->to, .value.micro = (int64_t)value};
+    *x = (struct chain_transfer){.from = t->from, .to = t->to, .value.micro = value};
     memcpy(x->txid, t->id, TXID_N);
   }
   return out;

@@ -104,17 +104,6 @@ void doubt_line(struct chain *c) {
     verify_reject(c, p->line, STR("its block is not the one of which enough others have receipts"));
 }
 
-static bool amount_of(const struct block_tx *t, int64_t *out) {
-  uint64_t value = 0;
-  for (int i = 0; i < 32; i++) {
-    if (i < 24 && t->amount[i])
-      return false;
-    value = value << 8 | t->amount[i];
-  }
-  *out = (int64_t)value;
-  return value > 0 && value <= TRANSFER_VALUE_MAX;
-}
-
 static bool is_call(const struct transfer_log *l, const struct block_tx *t) {
   return address_same(&l->from, &t->from) && address_same(&l->to, &t->to);
 }
@@ -123,7 +112,7 @@ static bool is_call(const struct transfer_log *l, const struct block_tx *t) {
 // that the token cannot take, would be somebody's money made up.
 static bool fits_call(const struct block_tx *t, const struct transfer_log *l, int n) {
   int64_t amount, fee;
-  if (!amount_of(t, &amount))
+  if (!transfer_value(t->amount, &amount))
     return n == 0;
   if (n < 1 || n > 2 || !is_call(&l[0], t) || l[0].value > amount)
     return false;
@@ -164,7 +153,7 @@ void give_proofs(struct chain *c, const struct version *v, struct arena *a, stru
     struct chain_transfer *x = &out->transfers[i];
     const struct block_tx *t = find_tx(&v->b, x->txid, &at);
     int64_t amount;
-    if (!t || !t->is_direct || !amount_of(t, &amount) || amount != x->value.micro ||
+    if (!t || !t->is_direct || !transfer_value(t->amount, &amount) || amount != x->value.micro ||
         !address_same(&t->from, &x->from) || !address_same(&t->to, &x->to))
       continue;
     x->proven = true;

@@ -155,3 +155,14 @@ void merkle_root(uint8_t (*leaves)[SHA256_N], size_t n, uint8_t root[SHA256_N]) 
   }
   memcpy(root, leaves[0], SHA256_N);
 }
+
+bool transfer_value(const uint8_t word[32], int64_t *out) {
+  uint64_t v = 0;
+  for (int i = 0; i < 32; i++) {
+    if (v >> 55 != 0)
+      return false;
+    v = v << 8 | word[i];
+  }
+  *out = (int64_t)v;
+  return v > 0 && v <= TRANSFER_VALUE_MAX;
+}

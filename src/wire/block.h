@@ -30,6 +30,13 @@ void merkle_pair(const uint8_t left[SHA256_N], const uint8_t right[SHA256_N], ui
 // Root of a list of leaves; an odd last one is carried up unchanged; none: zeros. Overwrites the list.
 void merkle_root(uint8_t (*leaves)[SHA256_N], size_t n, uint8_t root[SHA256_N]);
 
+// Of one transfer, in 10^-6 USDT: a hundred billion USDT, more than there are. A larger one is none, so that
+// sums cannot overflow because a node lies.
+static const int64_t TRANSFER_VALUE_MAX = 100000000000000000;
+
+// What a 32-byte word of a call or a log says of it. False: nothing, or more than that.
+bool transfer_value(const uint8_t word[32], int64_t *out);
+
 // A transaction of a block.
 struct block_tx {
   uint8_t id[SHA256_N];

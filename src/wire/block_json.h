@@ -25,10 +25,6 @@ enum said block_read(struct block_json *j, struct str answer, struct block *out)
 // getblockbylimitnext: its blocks, at most `max`, in the answer's order.
 enum said blocks_read(struct block_json *j, struct str answer, struct block *out, int max, int *n);
 
-// Of one transfer, in 10^-6 USDT: a hundred billion USDT, more than there are. A larger one is none, so that
-// sums cannot overflow because a node lies.
-static const int64_t TRANSFER_VALUE_MAX = 100000000000000000;
-
 struct transfer_log {
   int tx;        // index within the block
   int log_index; // within its transaction's logs

@@ -58,19 +58,9 @@ static bool topic_address(struct str topic, struct tron_address *out) {
   return true;
 }
 
-// Above 0, at most TRANSFER_VALUE_MAX.
 static bool word_value(struct str data, int64_t *out) {
   uint8_t word[WORD_N];
-  uint64_t v = 0;
-  if (!hex_decode(data, word, sizeof word))
-    return false;
-  for (int i = 0; i < WORD_N; i++) {
-    if (v >> 55 != 0)
-      return false;
-    v = v << 8 | word[i];
-  }
-  *out = (int64_t)v;
-  return v > 0 && v <= TRANSFER_VALUE_MAX;
+  return hex_decode(data, word, sizeof word) && transfer_value(word, out);
 }
 
 // What the event is, by keccak256 of its signature.

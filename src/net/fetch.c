@@ -1,4 +1,5 @@
 #include "net/fetch.h"
+#include "net/curl_error.h"
 #include "base/bug.h"
 
 #include <curl/curl.h>
@@ -177,16 +178,8 @@ static enum fetch_error error_of(const struct line *l, CURLcode code) {
     return FETCH_TIMEOUT;
   case CURLE_FILESIZE_EXCEEDED:
     return FETCH_TOO_LARGE;
-  case CURLE_SSL_CONNECT_ERROR:
-  case CURLE_PEER_FAILED_VERIFICATION:
-  case CURLE_SSL_CERTPROBLEM:
-  case CURLE_SSL_CIPHER:
-  case CURLE_SSL_CACERT_BADFILE:
-  case CURLE_SSL_ISSUER_ERROR:
-  case CURLE_SSL_INVALIDCERTSTATUS:
-    return FETCH_TLS;
   }
-  return FETCH_BROKEN;
+  return curl_error_is_tls(code) ? FETCH_TLS : FETCH_BROKEN;
 }
 
 // --- one request ---

@@ -1,4 +1,5 @@
 #include "net/slot.h"
+#include "net/curl_error.h"
 #include "base/bug.h"
 #include "net/excerpt.h"
 
@@ -182,16 +183,8 @@ enum post_error slot_error(const struct slot *s, CURLcode code) {
     return POST_NO_CONNECTION;
   case CURLE_OPERATION_TIMEDOUT:
     return POST_TIMEOUT;
-  case CURLE_SSL_CONNECT_ERROR:
-  case CURLE_PEER_FAILED_VERIFICATION:
-  case CURLE_SSL_CERTPROBLEM:
-  case CURLE_SSL_CIPHER:
-  case CURLE_SSL_CACERT_BADFILE:
-  case CURLE_SSL_ISSUER_ERROR:
-  case CURLE_SSL_INVALIDCERTSTATUS:
-    return POST_TLS;
   }
-  return POST_NO_ANSWER;
+  return curl_error_is_tls(code) ? POST_TLS : POST_NO_ANSWER;
 }
 
 void slot_result(struct slot *s, enum post_error error, int64_t now_us) {

@@ -1,6 +1,6 @@
 #include "net/fetch.h"
-#include "net/curl_error.h"
 #include "base/bug.h"
+#include "net/curl_error.h"
 
 #include <curl/curl.h>
 #include <stdatomic.h>

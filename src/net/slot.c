@@ -1,6 +1,6 @@
 #include "net/slot.h"
-#include "net/curl_error.h"
 #include "base/bug.h"
+#include "net/curl_error.h"
 #include "net/excerpt.h"
 
 #include <arpa/inet.h>

@@ -7,19 +7,14 @@
 
 // As the server here knows it, or as the watching one has told last.
 static struct chain_status status_of(struct call *c, const struct chain_row *row) {
-  struct chain_status s = {0};
+  struct chain_status s = {0}, told = chain_row_status(row);
   chain_view_get(c->env->chain, c->a, &s);
   if (s.cursor.number)
     return s;
-  return (struct chain_status){.configured = c->gateway->settings->node.n > 0,
-                               .cursor = row->cursor,
-                               .head = row->head,
-                               .head_us = row->head_us,
-                               .solid = row->solid,
-                               .heard_us = row->heard_us,
-                               .behind = row->behind,
-                               .level_us = row->level_us,
-                               .trouble = s.trouble.p ? s.trouble : row->trouble};
+  told.configured = c->gateway->settings->node.n > 0;
+  if (s.trouble.p)
+    told.trouble = s.trouble;
+  return told;
 }
 
 static void put_rescan(struct call *c, const struct chain_row *row) {

@@ -113,15 +113,8 @@ void watcher_report_follow(struct watcher_report *r) {
   struct chain_row row;
   arena_init(&a, FOLLOW_ARENA_MAX);
   if (flow_chain_load(r->env, &a, &row) == ERR_NONE) {
-    struct chain_status s = {.configured = true,
-                             .cursor = row.cursor,
-                             .head = row.head,
-                             .head_us = row.head_us,
-                             .solid = row.solid,
-                             .heard_us = row.heard_us,
-                             .behind = row.behind,
-                             .level_us = row.level_us,
-                             .trouble = row.trouble};
+    struct chain_status s = chain_row_status(&row);
+    s.configured = true;
     chain_view_set(r->env->chain, &s);
     measure(r, &s);
   }

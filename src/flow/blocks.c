@@ -4,6 +4,7 @@
 #include "base/metrics.h"
 #include "flow/credit.h"
 #include "flow/job_key.h"
+#include "flow/rows.h"
 
 #include <string.h>
 
@@ -33,10 +34,6 @@ static int64_t last_number(const struct blocks_job *b) {
   return b->blocks[b->n - 1].number;
 }
 
-static struct str id_text(const struct chain_id *id) {
-  return (struct str){(const char *)id->bytes, sizeof id->bytes};
-}
-
 static void begin(struct blocks_job *b) {
   b->stage = CURSOR;
   b->owners = (struct owners){.blocks = b->blocks, .n_blocks = b->n};
@@ -55,8 +52,9 @@ static enum err check_cursor(struct blocks_job *b) {
   b->rescan_to = v[15].i;
   if (b->again)
     return last_number(b) <= v[3].i ? ERR_NONE : ERR_CHANGED;
-  return b->blocks[0].number == v[3].i + 1 && str_eq(v[4].s, id_text(&b->blocks[0].parent)) ? ERR_NONE
-                                                                                            : ERR_CHANGED;
+  return b->blocks[0].number == v[3].i + 1 && str_eq(v[4].s, chain_id_text(&b->blocks[0].parent))
+             ? ERR_NONE
+             : ERR_CHANGED;
 }
 
 static void prepare_credits(struct blocks_job *b) {
@@ -102,8 +100,8 @@ static void store_headers(struct blocks_job *b) {
 // What was kept back for a block that is in the book now has its transfer.
 static void move_cursor(struct blocks_job *b) {
   const struct chain_block *first = &b->blocks[0], *last = &b->blocks[b->n - 1];
-  JOB_OP(&b->job, Q_CHAIN_MOVE, v_int(last->number), v_blob(id_text(&last->id)), v_int(last->time_us),
-         v_text(b->witnesses), v_int(first->number - 1), v_blob(id_text(&first->parent)));
+  JOB_OP(&b->job, Q_CHAIN_MOVE, v_int(last->number), v_blob(chain_id_text(&last->id)), v_int(last->time_us),
+         v_text(b->witnesses), v_int(first->number - 1), v_blob(chain_id_text(&first->parent)));
   JOB_OP(&b->job, Q_RESERVATION_KEPT_DROP, v_int(-last->number), v_int(-1));
 }
 

@@ -16,6 +16,17 @@ struct chain_row {
   int64_t rescan_next, rescan_to; // rescan under way: blocks still to be read again; 0, 0: none
 };
 enum err flow_chain_load(struct env *env, struct arena *a, struct chain_row *out) MUST_CHECK;
+// What it says of how the chain stands; `configured` is the asker's to say.
+static inline struct chain_status chain_row_status(const struct chain_row *r) {
+  return (struct chain_status){.cursor = r->cursor,
+                               .head = r->head,
+                               .head_us = r->head_us,
+                               .solid = r->solid,
+                               .heard_us = r->heard_us,
+                               .behind = r->behind,
+                               .level_us = r->level_us,
+                               .trouble = r->trouble};
+}
 // The first start: where it begins. ERR_CHANGED: another node was first, load again.
 enum err flow_chain_begin(struct env *env, struct arena *a, const struct chain_row *row) MUST_CHECK;
 

@@ -1,5 +1,6 @@
 #include "flow/blocks.h"
 #include "flow/job_key.h"
+#include "flow/rows.h"
 
 #include <string.h>
 
@@ -47,15 +48,11 @@ enum err flow_chain_load(struct env *env, struct arena *a, struct chain_row *out
   return store_read(env->store, &c.job);
 }
 
-static struct str id_text(const struct chain_id *id) {
-  return (struct str){(const char *)id->bytes, sizeof id->bytes};
-}
-
 static enum err begin_step(struct job *j) {
   const struct chain_row *r = ((struct chain_job *)j)->row;
   if (j->round == 0) {
     JOB_OP(j, Q_CHAIN_ADD, v_text(r->network), v_text(r->genesis), v_text(r->token), v_int(r->cursor.number),
-           v_blob(id_text(&r->cursor.id)), v_int(r->cursor.time_us), v_text(r->witnesses));
+           v_blob(chain_id_text(&r->cursor.id)), v_int(r->cursor.time_us), v_text(r->witnesses));
     return ERR_NONE;
   }
   return job_rows(j, 0)->n ? ERR_NONE : ERR_CHANGED;

@@ -1,5 +1,6 @@
 // Rows of the database as structs of the domain, and back. Texts stay in the job's arena.
 #pragma once
+#include "core/chain.h"
 #include "core/project.h"
 #include "flow/env.h"
 
@@ -12,3 +13,7 @@ void job_add_payment(struct job *j, const struct payment *p); // one row: its ne
 void job_update_payment(struct job *j,
                         const struct payment *p); // one row when the version before was the stored one
 void job_update_project(struct job *j, const struct project *p); // likewise
+
+static inline struct str chain_id_text(const struct chain_id *id) { // as it is stored; borrows its bytes
+  return (struct str){(const char *)id->bytes, sizeof id->bytes};
+}

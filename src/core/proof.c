@@ -69,11 +69,11 @@ static const char *check(const struct proof *p, struct proof_statement *s) {
   const char *why = check_transaction(p, s, node);
   if (why)
     return why;
-  for (int i = 0; i < p->n_path; i++)
-    if (p->path[i].is_left)
-      merkle_pair(p->path[i].sibling, node, node);
+  for (int i = 0; i < p->path.n; i++)
+    if (p->path.steps[i].is_left)
+      merkle_pair(p->path.steps[i].sibling, node, node);
     else
-      merkle_pair(node, p->path[i].sibling, node);
+      merkle_pair(node, p->path.steps[i].sibling, node);
   return check_headers(p, node, s);
 }
 
@@ -142,36 +142,66 @@ const char *proof_make(struct str part, const struct tron_address *token, const 
   return why;
 }
 
-// Up the tree: where a node stands alone at the end of its row, it is carried up and has no sibling.
-static void climb(uint8_t (*row)[SHA256_N], size_t n, size_t at, struct proof *p) {
-  while (n > 1 && p->n_path < PROOF_PATH_MAX) {
-    size_t sibling = at ^ 1, parents = 0;
-    if (sibling < n) {
-      p->path[p->n_path].is_left = sibling < at;
-      memcpy(p->path[p->n_path++].sibling, row[sibling], SHA256_N);
-    }
+// ---- parts
+
+struct proof_block {
+  const struct block *b;
+  uint8_t (*nodes)[SHA256_N];       // of the tree, row after row, the leaves first
+  size_t first[PROOF_PATH_MAX + 1]; // of each row, in nodes
+  size_t n[PROOF_PATH_MAX + 1];     // its length
+  struct str set;                   // as text
+};
+
+// A node that stands alone at the end of its row is carried up.
+static void grow(struct proof_block *t) {
+  for (int row = 0; t->n[row] > 1; row++) {
+    uint8_t(*below)[SHA256_N] = t->nodes + t->first[row];
+    size_t n = t->n[row], at = t->first[row] + n;
+    t->first[row + 1] = at;
+    t->n[row + 1] = (n + 1) / 2;
     for (size_t i = 0; i + 1 < n; i += 2)
-      merkle_pair(row[i], row[i + 1], row[parents++]);
+      merkle_pair(below[i], below[i + 1], t->nodes[at++]);
     if (n % 2 == 1)
-      memmove(row[parents++], row[n - 1], SHA256_N);
-    n = parents;
-    at /= 2;
+      memcpy(t->nodes[at], below[n - 1], SHA256_N);
   }
 }
 
-struct str proof_part(const struct block *b, int tx, const struct witness_list *set, struct arena *a) {
-  const struct block_tx *t = &b->txs[tx];
-  if (!t->is_direct || !t->succeeded || t->bytes.n > PROOF_TRANSACTION_MAX || b->n >= 1 << PROOF_PATH_MAX)
-    return STR_NONE;
-  struct proof *p = ARENA_NEW(a, struct proof);
-  uint8_t(*row)[SHA256_N] = arena_alloc(a, (size_t)b->n * SHA256_N);
-  struct buf out;
+struct proof_block *proof_block(const struct block *b, const struct witness_list *set, struct arena *a) {
+  if (b->n == 0 || b->n >= 1 << (PROOF_PATH_MAX - 1))
+    return NULL;
+  struct proof_block *t = ARENA_NEW(a, struct proof_block);
+  struct buf text;
+  t->b = b;
+  t->n[0] = (size_t)b->n;
+  t->nodes = arena_alloc(a, (2 * t->n[0] + PROOF_PATH_MAX) * SHA256_N);
   for (int i = 0; i < b->n; i++)
-    memcpy(row[i], b->txs[i].leaf, SHA256_N);
-  p->transaction = t->bytes;
-  p->set = *set;
-  climb(row, (size_t)b->n, (size_t)tx, p);
+    memcpy(t->nodes[i], b->txs[i].leaf, SHA256_N);
+  grow(t);
+  buf_init(&text, a, PROOF_PART_MAX);
+  proof_set_write(set, &text);
+  t->set = buf_view(&text);
+  return t;
+}
+
+static void climb(const struct proof_block *t, size_t at, struct proof_path *path) {
+  for (int row = 0; t->n[row] > 1; row++, at /= 2) {
+    size_t sibling = at ^ 1;
+    if (sibling >= t->n[row])
+      continue;
+    struct proof_step *s = &path->steps[path->n++];
+    s->is_left = sibling < at;
+    memcpy(s->sibling, t->nodes[t->first[row] + sibling], SHA256_N);
+  }
+}
+
+struct str proof_part(const struct proof_block *t, int tx, struct arena *a) {
+  const struct block_tx *x = &t->b->txs[tx];
+  struct proof_path path = {.n = 0};
+  struct buf out;
+  if (!x->is_direct || !x->succeeded || x->bytes.n > PROOF_TRANSACTION_MAX)
+    return STR_NONE;
+  climb(t, (size_t)tx, &path);
   buf_init(&out, a, PROOF_PART_MAX);
-  proof_part_write(p, &out);
+  proof_part_write(x->bytes, &path, t->set, &out);
   return out.full ? STR_NONE : buf_view(&out);
 }

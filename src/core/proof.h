@@ -22,8 +22,11 @@ enum {
 
 // What is kept of a transfer (chain_transfer.proof): the transaction, its path and the set relied on, as one
 // text. Absent where there is nothing to prove: no direct call, not successful, too large. The block's leaves
-// must add up to its root.
-struct str proof_part(const struct block *b, int tx, const struct witness_list *set, struct arena *a);
+// must add up to its root. What the parts of a block share is made once; it borrows the block, and lives in
+// the arena. NULL: a block without transactions, or with too many.
+struct proof_block;
+struct proof_block *proof_block(const struct block *b, const struct witness_list *set, struct arena *a);
+struct str proof_part(const struct proof_block *t, int tx, struct arena *a);
 
 // The file from a part and the headers from its block on, in order. NULL, or why not (a static sentence): it
 // is checked first, in the same way as by its reader.

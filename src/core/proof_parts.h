@@ -7,6 +7,11 @@ struct proof_step { // up the Merkle tree
   uint8_t sibling[SHA256_N];
 };
 
+struct proof_path {
+  struct proof_step steps[PROOF_PATH_MAX];
+  int n;
+};
+
 struct proof_header {
   struct str raw;
   bool counts; // signed by a member of the set who has not signed before
@@ -16,8 +21,7 @@ struct proof_header {
 struct proof {
   struct tron_address token;
   struct str transaction;
-  struct proof_step path[PROOF_PATH_MAX];
-  int n_path;
+  struct proof_path path;
   struct proof_header headers[PROOF_HEADERS_MAX];
   int n_headers;
   struct witness_list set;
@@ -27,5 +31,7 @@ struct proof {
 void proof_write(const struct proof *p, const struct proof_statement *s, struct buf *out);
 bool proof_read(struct str file, struct arena *a, struct proof *out);
 
-void proof_part_write(const struct proof *p, struct buf *out);
+// A part: the transaction and its path, then the set, which has one text for all parts of a block.
+void proof_set_write(const struct witness_list *set, struct buf *out);
+void proof_part_write(struct str transaction, const struct proof_path *path, struct str set, struct buf *out);
 bool proof_part_read(struct str part, struct arena *a, struct proof *out);

@@ -70,9 +70,9 @@ void proof_write(const struct proof *p, const struct proof_statement *s, struct 
   buf_c(out, ",\n  \"transaction\": \"");
   put_hex(out, p->transaction.p, p->transaction.n);
   buf_c(out, "\",\n  \"path\": [");
-  for (int i = 0; i < p->n_path; i++) {
+  for (int i = 0; i < p->path.n; i++) {
     buf_c(out, i > 0 ? ",\n    \"" : "\n    \"");
-    put_step(out, &p->path[i]);
+    put_step(out, &p->path.steps[i]);
     buf_char(out, '"');
   }
   buf_c(out, "],\n");
@@ -86,16 +86,21 @@ void proof_write(const struct proof *p, const struct proof_statement *s, struct 
   buf_c(out, "]\n}\n");
 }
 
-void proof_part_write(const struct proof *p, struct buf *out) {
-  put_hex(out, p->transaction.p, p->transaction.n);
-  for (int i = 0; i < p->n_path; i++) {
+void proof_set_write(const struct witness_list *set, struct buf *out) {
+  for (int i = 0; i < set->n; i++) {
     buf_char(out, ' ');
-    put_step(out, &p->path[i]);
+    put_witness(out, set, i);
   }
-  for (int i = 0; i < p->set.n; i++) {
+}
+
+void proof_part_write(struct str transaction, const struct proof_path *path, struct str set,
+                      struct buf *out) {
+  put_hex(out, transaction.p, transaction.n);
+  for (int i = 0; i < path->n; i++) {
     buf_char(out, ' ');
-    put_witness(out, &p->set, i);
+    put_step(out, &path->steps[i]);
   }
+  buf_str(out, set);
 }
 
 // Reading
@@ -109,16 +114,16 @@ static bool read_bytes(struct str hex, size_t max, struct arena *a, struct str *
 }
 
 static bool read_step(struct str text, struct proof *p) {
-  if (text.n != STEP_TEXT_N || (text.p[0] != 'L' && text.p[0] != 'R') || p->n_path == PROOF_PATH_MAX)
+  if (text.n != STEP_TEXT_N || (text.p[0] != 'L' && text.p[0] != 'R') || p->path.n == PROOF_PATH_MAX)
     return false;
-  struct proof_step *s = &p->path[p->n_path++];
+  struct proof_step *s = &p->path.steps[p->path.n++];
   s->is_left = text.p[0] == 'L';
   return hex_decode((struct str){text.p + SIDE_N, text.n - SIDE_N}, s->sibling, SHA256_N);
 }
 
 static bool read_path(struct jsonr *r, struct proof *p) {
   struct str text;
-  p->n_path = 0;
+  p->path.n = 0;
   if (!jsonr_open(r, '['))
     return false;
   while (jsonr_item(r))
@@ -181,7 +186,7 @@ static bool read_member(struct jsonr *r, struct str name, struct arena *a, struc
 bool proof_read(struct str file, struct arena *a, struct proof *out) {
   struct jsonr r;
   struct str name;
-  *out = (struct proof){.n_path = 0};
+  *out = (struct proof){.n_headers = 0};
   jsonr_init(&r, file);
   if (!jsonr_open(&r, '{'))
     return false;
@@ -192,7 +197,7 @@ bool proof_read(struct str file, struct arena *a, struct proof *out) {
 }
 
 bool proof_part_read(struct str part, struct arena *a, struct proof *out) {
-  *out = (struct proof){.n_path = 0};
+  *out = (struct proof){.n_headers = 0};
   for (size_t from = 0, to; from < part.n; from = to + 1) {
     for (to = from; to < part.n && part.p[to] != ' '; to++)
       ;

@@ -149,6 +149,7 @@ void give_proofs(struct chain *c, const struct version *v, struct arena *a, stru
   struct witness_list set;
   int at = 0;
   witnesses_trusted(&c->fed, &set);
+  const struct proof_block *tree = out->n_transfers ? proof_block(&v->b, &set, &c->parse) : NULL;
   for (int i = 0; i < out->n_transfers; i++) {
     struct chain_transfer *x = &out->transfers[i];
     const struct block_tx *t = find_tx(&v->b, x->txid, &at);
@@ -157,9 +158,9 @@ void give_proofs(struct chain *c, const struct version *v, struct arena *a, stru
         !address_same(&t->from, &x->from) || !address_same(&t->to, &x->to))
       continue;
     x->proven = true;
-    x->proof = str_copy(a, proof_part(&v->b, at, &set, &c->parse));
-    arena_reset(&c->parse);
+    x->proof = tree ? str_copy(a, proof_part(tree, at, &c->parse)) : STR_NONE;
   }
+  arena_reset(&c->parse);
   int64_t last = v->final_top > 0 ? v->final_top : stretch_top(&c->line);
   out->headers = ARENA_ARRAY(a, struct chain_header, last - out->number + 1);
   for (int64_t n = out->number; n <= last && out->n_headers < PROOF_HEADERS_MAX; n++) {

@@ -58,9 +58,13 @@ static void find(int at_least, int *block, int *tx) {
   fail();
 }
 
+static struct str part_of(int block, int tx, struct arena *a) {
+  return proof_part(proof_block(&blocks[block], &set, a), tx, a);
+}
+
 static struct str made(int block, int tx) {
   struct buf out;
-  struct str part = proof_part(&blocks[block], tx, &set, &arena);
+  struct str part = part_of(block, tx, &arena);
   assert_non_null(part.p);
   buf_init(&out, &arena, PROOF_FILE_MAX);
   const char *why = proof_make(part, &token, &headers[block], BLOCKS - block, &out);
@@ -76,7 +80,7 @@ static void every_direct_transfer_of_the_recording_is_proven(void **state) {
       const struct block_tx *tx = &blocks[b].txs[i];
       struct proof_statement s;
       if (!tx->is_direct || !tx->succeeded) {
-        assert_null(proof_part(&blocks[b], i, &set, &scratch).p);
+        assert_null(part_of(b, i, &scratch).p);
         continue;
       }
       assert_null(proof_verify(made(b, i), &set, &scratch, &s));
@@ -164,7 +168,7 @@ static void what_is_not_proven_gives_no_file(void **state) {
   (void)state;
   int block, tx;
   find(2, &block, &tx);
-  struct str part = proof_part(&blocks[block], tx, &set, &arena);
+  struct str part = part_of(block, tx, &arena);
   assert_non_null(strstr(not_made(part, block, 3), "too few"));
   assert_non_null(strstr(not_made(part, block, 0), "too few"));
   assert_non_null(strstr(not_made(part, block + 1, 20), "Merkle root"));
